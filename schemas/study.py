@@ -1,0 +1,97 @@
+"""Study files: which registers, in which dialect, over which years, with which catalogue and policy.
+
+Another year or another set of registers is a new TOML file, no code (`docs/study.md`).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from schemas.errors import UsageError
+from schemas.toml import Strict, read_toml
+
+SHIPPED = Path(str(files("schemas")))
+
+
+class Text(Strict):
+    """The same text in the two languages of the publications."""
+
+    nl: str
+    en: str
+
+
+class Dialect(Strict):
+    """How a source writes its file. Parquet and Excel deliveries use the same columns; only `date_format` and codes then matter.
+
+    `sex` maps the source's codes to V, M, O. `name_column`, where set, holds `SURNAME, First names` in one column.
+    """
+
+    encoding: str = "utf-8"
+    separator: str = ";"
+    date_format: str = "%Y-%m-%d"
+    sex: dict[str, Literal["V", "M", "O"]] = Field(default={"V": "V", "M": "M", "O": "O"})
+    name_column: str | None = None
+
+
+class Register(Strict):
+    """One delivered register: `bron` in outputs, `kind` decides the columns, `file` is the stem under --data."""
+
+    bron: str
+    kind: Literal["ind", "dtv", "iom"]
+    file: str
+    dialect: Dialect
+
+
+class Study(Strict):
+    """One study. `first_year`..`last_year` is the reporting period, both inclusive."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    version: str
+    title: Text
+    first_year: int
+    last_year: int
+    registers: dict[str, Register]
+    catalogue: str
+    policy: str
+    quarantine_limit: float = Field(default=0.05, ge=0, le=1)
+    known_until: date | None = None
+
+    @model_validator(mode="after")
+    def _period(self) -> Study:
+        if self.last_year < self.first_year:
+            raise ValueError("last_year lies before first_year")
+        return self
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """The reporting years in order."""
+        return tuple(range(self.first_year, self.last_year + 1))
+
+
+def shipped_studies() -> list[str]:
+    """Ids of the studies that come with the package."""
+    return sorted(p.stem for p in (SHIPPED / "studies").glob("*.toml"))
+
+
+def load_study(id_or_path: str) -> Study:
+    """A study by id (shipped) or by the path of its TOML file; UsageError (exit 2) says what is wrong and where."""
+    if id_or_path in shipped_studies():
+        return read_toml(SHIPPED / "studies" / f"{id_or_path}.toml", Study)
+    path = Path(id_or_path)
+    if path.suffix != ".toml":
+        raise UsageError(
+            f"There is no study '{id_or_path}'; the shipped ones are {', '.join(shipped_studies())}, or give the path of a .toml file."
+        )
+    return read_toml(path, Study)
+
+
+def resource(study_path: str | None, folder: str, name: str) -> Path:
+    """Where a study's catalogue or policy lies: beside the study file when it is named there with .toml, else shipped."""
+    if name.endswith(".toml") and study_path is not None:
+        return Path(study_path).parent / name
+    return SHIPPED / folder / f"{name}.toml"
