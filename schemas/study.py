@@ -5,7 +5,6 @@ Another year or another set of registers is a new TOML file, no code (`docs/stud
 
 from __future__ import annotations
 
-from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -59,7 +58,6 @@ class Study(Strict):
     catalogue: str
     policy: str
     quarantine_limit: float = Field(default=0.05, ge=0, le=1)
-    known_until: date | None = None
 
     @model_validator(mode="after")
     def _period(self) -> Study:
