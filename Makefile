@@ -1,0 +1,46 @@
+# One comment per recipe. `make demo` and `make test` each do all their own set-up.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.schakel-setup
+
+.PHONY: setup demo test test-all check lock clean
+
+# The environment: hash-locked packages and the project itself; says aloud which system packages are missing
+setup: $(STAMP)
+
+$(STAMP): requirements/dev.txt pyproject.toml deploy/system-packages.sh
+	@echo "Setting up $(VENV): about 200 packages, checked against their hashes (a minute or two, once)."
+	@$$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@sh deploy/system-packages.sh
+	@touch $@
+
+# Both studies on the reference extracts, end to end, into ./demo
+demo: setup
+	@$(BIN)/schakel demo --out demo
+
+# Lint, types, the walls between rooms, and the test suite (at most 10 minutes)
+test: setup check
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+
+# Everything, kills and long repetitions included
+test-all: setup
+	@$(BIN)/python -m pytest -m slow --timeout 1800
+
+# Only the static checks
+check: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+# Lock again after a change in pyproject.toml (needs uv; hashes only, no addresses)
+lock:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/run.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml --extra dev -o requirements/dev.txt
+
+# Remove what make and the tests created
+clean:
+	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
