@@ -1,0 +1,30 @@
+"""All commands in one place, so that `--help` reads as one page."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(
+    name="schakel",
+    help="Link registers without seeing anybody, and publish tables that betray nobody.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+RUN = "Make a release"
+READ = "Read and check"
+HOLDER = "At the data holder only: what comes out is not safe to share"
+OPERATE = "Set up and operate"
+
+
+@app.callback()
+def _every_command() -> None:
+    """Link registers without seeing anybody, and publish tables that betray nobody."""
+    import os
+
+    os.umask(0o077)
+
+
+from flows.cli import holder, operate, read, release  # noqa: E402, F401  (they register their commands on `app`)

@@ -1,0 +1,55 @@
+"""What a run keeps: frames by name, in the memory of this process, found by run id.
+
+Tasks pass the id, never a frame, because what a task receives or returns may be stored by Prefect.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+
+
+class RunMemory:
+    """The values of one run by name; emptied when the run ends."""
+
+    def __init__(self) -> None:
+        self.run_id = secrets.token_hex(8)
+        self._values: dict[str, Any] = {}
+
+    def put(self, name: str, value: Any) -> None:
+        """Keep `value` until the run ends."""
+        self._values[name] = value
+
+    def get(self, name: str, kind: type[Value]) -> Value:
+        """The value kept under `name`; a missing or wrongly typed one is a mistake in the flow."""
+        value = self._values[name]
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} is not what this step expects")
+        return value
+
+    def drop(self, *names: str) -> None:
+        """Forget values that no later step needs."""
+        for name in names:
+            self._values.pop(name, None)
+
+
+_RUNS: dict[str, RunMemory] = {}
+
+
+def open_run() -> RunMemory:
+    """A new, empty run."""
+    memory = RunMemory()
+    _RUNS[memory.run_id] = memory
+    return memory
+
+
+def run(run_id: str) -> RunMemory:
+    """The run that this process is carrying out under `run_id`."""
+    return _RUNS[run_id]
+
+
+def close_run(run_id: str) -> None:
+    """Forget everything of a run."""
+    _RUNS.pop(run_id, None)
