@@ -5,16 +5,27 @@ Another year or another set of registers is a new TOML file, no code (`docs/stud
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.errors import UsageError
 from schemas.toml import Strict, read_toml
 
 SHIPPED = Path(str(files("schemas")))
+_DATE_PARTS = {"%Y": "(?P<year>[0-9]{4})", "%m": "(?P<month>[0-9]{2})", "%d": "(?P<day>[0-9]{2})"}
+
+
+def date_pattern(date_format: str) -> str:
+    """The anchored regular expression of a date format; ValueError unless %Y, %m and %d each occur exactly once."""
+    pieces = re.split("(%.)", date_format)
+    directives = sorted(piece for piece in pieces if piece.startswith("%"))
+    if directives != sorted(_DATE_PARTS):
+        raise ValueError("date_format must hold %Y, %m and %d, each once, and no other directive")
+    return "^" + "".join(_DATE_PARTS.get(piece, re.escape(piece)) for piece in pieces) + "$"
 
 
 class Text(Strict):
@@ -31,18 +42,33 @@ class Dialect(Strict):
     """
 
     encoding: str = "utf-8"
-    separator: str = ";"
+    separator: str = Field(default=";", pattern=r'^[^"\r\n\x00]$')
     date_format: str = "%Y-%m-%d"
-    sex: dict[str, Literal["V", "M", "O"]] = Field(default={"V": "V", "M": "M", "O": "O"})
-    name_column: str | None = None
+    sex: dict[str, Literal["V", "M", "O"]] = Field(default={"V": "V", "M": "M", "O": "O"}, min_length=1)
+    name_column: str | None = Field(default=None, min_length=1)
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except LookupError:
+            raise ValueError("no such text encoding; examples are utf-8, utf-8-sig and cp1252") from None
+        return value
+
+    @field_validator("date_format")
+    @classmethod
+    def _whole_date(cls, value: str) -> str:
+        date_pattern(value)
+        return value
 
 
 class Register(Strict):
     """One delivered register: `bron` in outputs, `kind` decides the columns, `file` is the stem under --data."""
 
-    bron: str
+    bron: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
     kind: Literal["ind", "dtv", "iom"]
-    file: str
+    file: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     dialect: Dialect
 
 
@@ -63,6 +89,16 @@ class Study(Strict):
     def _period(self) -> Study:
         if self.last_year < self.first_year:
             raise ValueError("last_year lies before first_year")
+        return self
+
+    @model_validator(mode="after")
+    def _distinct_registers(self) -> Study:
+        if not self.registers:
+            raise ValueError("a study reads at least one register")
+        for name in ("bron", "file"):
+            values = [getattr(register, name) for register in self.registers.values()]
+            if len(set(values)) < len(values):
+                raise ValueError(f"two registers have the same {name}")
         return self
 
     @property

@@ -1,0 +1,91 @@
+"""Finding and reading delivered files: CSV, Parquet or Excel in, the columns of the extract as text out.
+
+Whatever the container, the text is what the source's CSV would have held, so that one set of rules reads all three.
+Everything that is wrong with a file as a whole is refused here; what is wrong with a row is left to `schemas.checks`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.dialects import empty_to_null, flat
+from schemas.errors import InputRefused
+from schemas.extracts import EXTRACTS
+from schemas.study import Register
+
+SUFFIXES = (".csv", ".parquet", ".xlsx")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One file as delivered.
+
+    texts   the extract's columns (string, blanks trimmed, null where empty), one row per well-formed delivered row.
+    lines   int64, where each row starts in the file: the header is line 1.
+    ragged  lines of rows with more or fewer fields than the header; they are not in `texts`.
+    """
+
+    texts: pa.Table
+    lines: np.ndarray
+    ragged: tuple[int, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Delivered rows, broken ones included."""
+        return len(self.lines) + len(self.ragged)
+
+
+def locate(register: Register, data_dir: Path) -> Path:
+    """The register's file under `data_dir`; InputRefused when there is none, or more than one."""
+    if not data_dir.is_dir():
+        raise InputRefused(f"{data_dir} is not a folder; name the folder that holds the extracts.")
+    candidates = [data_dir / f"{register.file}{suffix}" for suffix in SUFFIXES]
+    found = [path for path in candidates if path.is_file()]
+    if not found:
+        raise InputRefused(
+            f"{register.bron}: {candidates[0].name} is missing in {data_dir} (.parquet and .xlsx are read as well); "
+            "put the extract there under that name."
+        )
+    if len(found) > 1:
+        names = " and ".join(path.name for path in found)
+        raise InputRefused(f"{register.bron}: {data_dir} holds {names}; leave the one that is to be read.")
+    return found[0]
+
+
+def read_delivery(register: Register, path: Path) -> Delivery:
+    """Read one file; InputRefused when it is empty, unreadable or lacks a column. Extra columns are never read."""
+    columns = EXTRACTS[register.kind].delivered(register.dialect)
+    if path.suffix == ".csv":
+        from schemas.delivered_csv import read_csv
+
+        texts, lines, ragged = read_csv(path, columns, register.dialect)
+    elif path.suffix == ".parquet":
+        from schemas.delivered_parquet import read_parquet
+
+        texts, lines, ragged = read_parquet(path, columns, register.dialect)
+    else:
+        from schemas.delivered_excel import read_excel
+
+        texts, lines, ragged = read_excel(path, columns, register.dialect)
+    if not len(lines) and not ragged:
+        raise InputRefused(f"{path.name} holds a header and no rows; deliver the extract with its rows.")
+    trimmed = {name: empty_to_null(pc.utf8_trim_whitespace(flat(texts[name]))) for name in columns}
+    return Delivery(pa.table(trimmed), lines, ragged)
+
+
+def check_header(path: Path, header: list[str], columns: tuple[str, ...], hint: str = "") -> None:
+    """InputRefused when a needed column is absent or occurs twice. What the file has instead is never printed: it may be a row."""
+    absent = [name for name in columns if name not in header]
+    if absent:
+        raise InputRefused(
+            f"{path.name} lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)}{hint}; "
+            "deliver the file with the header the study expects."
+        )
+    twice = [name for name in columns if header.count(name) > 1]
+    if twice:
+        raise InputRefused(f"{path.name} has the column {twice[0]} twice; deliver it once.")
