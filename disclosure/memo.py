@@ -117,7 +117,9 @@ def read_certificate(log: Log, release: str, audience: Audience, actor: str, rol
     try:
         content = path.read_bytes()
     except OSError:
-        raise UsageError(f"The state store holds no certificate of {release} for {audience}; see `certificates/`.") from None
+        raise UsageError(
+            f"The state store holds no certificate of {release} for {audience}; see `certificates/`."
+        ) from None
     body = {"audience": audience, "certificate": hashlib.sha256(content).hexdigest()}
     with log.store.transaction() as tx:
         log.append(tx, "certificate_read", body, actor, role, None, release)

@@ -20,7 +20,9 @@ metadata = MetaData(
     }
 )
 
-settings = Table("settings", metadata, Column("name", String, primary_key=True), Column("value", String, nullable=False))
+settings = Table(
+    "settings", metadata, Column("name", String, primary_key=True), Column("value", String, nullable=False)
+)
 
 # `data` is the canonical JSON that was hashed; the other columns repeat parts of it for searching.
 leaves = Table(

@@ -60,9 +60,7 @@ def approval_message(release: str, manifest: str) -> bytes:
     return f"schakel approval v1\n{release}\n{manifest}\n".encode()
 
 
-def register_person(
-    tx: Transaction, log: Log, person: str, duty: Role, public: bytes, actor: str, role: Role
-) -> None:
+def register_person(tx: Transaction, log: Log, person: str, duty: Role, public: bytes, actor: str, role: Role) -> None:
     """Make somebody known with the raw public key that proves them; a key belongs to one person only."""
     if role != "operator":
         raise UsageError("Only an operator registers people; ask the operator of this state folder.")
@@ -145,9 +143,7 @@ def _rule(current: Release, to: State) -> Transition:
     raise UsageError(f"Release {current.id} is {current.state} and cannot become {to}; {rest}.")
 
 
-def _signed(
-    tx: Transaction, current: Release, actor: str, role: Role, signature: bytes | None
-) -> dict[str, object]:
+def _signed(tx: Transaction, current: Release, actor: str, role: Role, signature: bytes | None) -> dict[str, object]:
     person = tx.execute(sa.select(people).where(people.c.actor == actor)).first()
     if person is None or person.role != role:
         raise UsageError(f"{actor} is not registered as {role}; register the person's public key first.")
@@ -200,8 +196,10 @@ def verify_states(tx: Transaction) -> None:
         leaf = json.loads(data)
         release, state = leaf["release"], kind.removeprefix("release_")
         before = said.get(release, (None, ""))[0]
-        allowed = before is None if state == "proposed" else any(
-            (rule.before, rule.after) == (before, state) for rule in TRANSITIONS
+        allowed = (
+            before is None
+            if state == "proposed"
+            else any((rule.before, rule.after) == (before, state) for rule in TRANSITIONS)
         )
         if not allowed:
             raise IntegrityError(f"The log moves release {release} in a way that the rules do not allow.")

@@ -203,9 +203,7 @@ def _postgresql(url: str) -> sa.Engine:
         parsed = None
     if parsed is None or parsed.get_backend_name() != "postgresql":
         raise UsageError("The state URL is not a PostgreSQL one; write postgresql+psycopg://user@host/database.")
-    engine = sa.create_engine(
-        parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True
-    )
+    engine = sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 
@@ -225,7 +223,9 @@ def _bring_up_to_date(store: Store) -> None:
     with store.transaction() as tx:
         current = _version(tx)
         if current is not None and current > HEAD:
-            raise UsageError(f"The state store has version {current}, this program knows {HEAD}; install the newer one.")
+            raise UsageError(
+                f"The state store has version {current}, this program knows {HEAD}; install the newer one."
+            )
         if current != HEAD:
             migrate(tx.connection)
 
@@ -235,5 +235,3 @@ def _version(tx: Transaction) -> str | None:
         return None
     value = tx.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
     return None if value is None else str(value)
-
-

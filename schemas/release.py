@@ -15,3 +15,6 @@ SALTS = "restricted/salts.json"
 
 State = Literal["proposed", "approved", "rejected", "published", "superseded", "withdrawn"]
 Role = Literal["operator", "checker", "auditor", "rapporteur", "system"]
+
+ROOT_FILES = (MANIFEST, SIGNATURE, CHECKPOINT, INCLUSION, VERIFY)
+"""Everything that lies beside `public/` and `restricted/`."""

@@ -40,7 +40,11 @@ def set_up_log(
     key = load_signing_key(path) if path.exists() else create_signing_key(path)
     with store.transaction() as tx:
         log = Log(store, keyring.begin(tx, key), key, clock)
-        body = {"origin": log.origin, "public_key": base64.b64encode(key.public).decode(), "version": version("schakel")}
+        body = {
+            "origin": log.origin,
+            "public_key": base64.b64encode(key.public).decode(),
+            "version": version("schakel"),
+        }
         log.append(tx, "setup", body, actor=actor, role=role)
         log.checkpoint(tx)
     return log

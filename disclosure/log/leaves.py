@@ -352,7 +352,9 @@ def parameters_of(model: BaseModel) -> dict[str, bool | int | float | str]:
         elif isinstance(value, list):
             for number, item in enumerate(value):
                 visit(f"{name}.{number}", item)
-        elif isinstance(value, bool | int | float) or (isinstance(value, str) and re.match(r"^[\w.:@/+-]{1,128}$", value)):
+        elif isinstance(value, bool | int | float) or (
+            isinstance(value, str) and re.match(r"^[\w.:@/+-]{1,128}$", value)
+        ):
             flat[name] = value
 
     visit("", model.model_dump(mode="json"))
