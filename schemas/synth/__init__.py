@@ -1,0 +1,12 @@
+"""Synthetic registers: any number of invented people, three dialects, known truth, dirt by the knob.
+
+What it does   `synthesise(out, people=..., seed=...)` writes registers as a data holder would deliver them.
+What enters    a study (dialects, years), `Dirt`, `Population`, a seed. Never a record.
+What leaves    ind, dtv, iom; true_links.csv, expected_quarantine.json, truth.json.
+May import     schemas only.
+"""
+
+from schemas.synth.dirt import PRESETS, Dirt, LinkedDirt, Population, Preset, RowDirt
+from schemas.synth.synthesise import Summary, synthesise
+
+__all__ = ["PRESETS", "Dirt", "LinkedDirt", "Population", "Preset", "RowDirt", "Summary", "synthesise"]
