@@ -1,0 +1,169 @@
+"""The catalogue: one declarative entry per table, and the linear relations between tables (`docs/catalogue.md`).
+
+`load_catalogue` resolves a TOML file against the shared vocabulary (`schemas.vocabulary`), so that what it returns
+needs no second look-up: every dimension knows its categories and how it folds its variable, every relation its categories.
+Source of the entries: the two reports named in the catalogue files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import Field, field_validator
+
+from schemas.errors import UsageError
+from schemas.study import Text
+from schemas.tables import COUNT, MEAN_COLUMNS
+from schemas.toml import Strict
+from schemas.vocabulary import Code, Vocabulary
+
+Kind = Literal["count", "mean"]
+Chart = Literal["line", "bars", "bars100", "pie", "flow", "table"]
+
+
+class Dimension(Strict):
+    """One column of a table.
+
+    categories  in order; None: the categories observed in the population, sorted (nationalities).
+    fold        fine category of `variable` -> category of this dimension; others cannot occur.
+    list        the list that folds the variable; None: the fine categories themselves.
+    total       mean tables: the extra category that holds everybody. Categories are text then.
+    """
+
+    name: str
+    variable: str
+    list: str | None = None
+    label: Text
+    categories: tuple[Code, ...] | None
+    fold: dict[Code, Code]
+    total: str | None = None
+
+
+class Condition(Strict):
+    """Units whose `variable` has one of the `fine` categories."""
+
+    variable: str
+    fine: tuple[Code, ...]
+
+
+class Population(Strict):
+    """A named set of units: all conditions hold (those of `within` included). Equal names mean equal sets."""
+
+    name: str
+    unit: str
+    label: Text
+    within: str | None = None
+    conditions: tuple[Condition, ...] = ()
+
+
+class Entry(Strict):
+    """One table. `value` is the averaged variable of a mean table; `linked`: it exists through linking only."""
+
+    id: str
+    titles: Text
+    population: str
+    unit: str
+    dimensions: tuple[Dimension, ...]
+    registers: tuple[str, ...]
+    kind: Kind
+    value: str | None = None
+    linked: bool = False
+    chart: Chart
+    notes: tuple[Text, ...] = ()
+
+
+class Term(Strict):
+    """The sum of the cells of `table` that `where` selects: `aantal`, or `n` of a mean table."""
+
+    table: str
+    where: dict[str, tuple[Code, ...]] = Field(default_factory=dict)
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: item if isinstance(item, list | tuple) else (item,) for name, item in value.items()}
+
+
+class Relation(Strict):
+    """Sum of the left terms = (`eq`) or at most (`le`) the sum of the right terms, by definition, in any data."""
+
+    id: str
+    left: tuple[Term, ...]
+    right: tuple[Term, ...]
+    kind: Literal["eq", "le"] = "eq"
+    why: str = ""
+
+
+class Derived(Strict):
+    """A statistic computed from a (protected) table: a test, shares, or a top list with shared ranks.
+
+    chi_square  independence of the two dimensions of `table`.
+    percent     shares of `aantal` within each combination of the dimensions `by`.
+    top         the `size` largest categories of the dimension `of`, within each combination of `by`.
+    """
+
+    id: str
+    titles: Text
+    table: str
+    statistic: Literal["chi_square", "percent", "top"]
+    by: tuple[str, ...] = ()
+    of: str | None = None
+    size: int = 5
+    notes: tuple[Text, ...] = ()
+
+
+class Catalogue(Strict):
+    """Everything a study tabulates, in order of publication, for the reporting period `years`."""
+
+    id: str
+    version: str
+    years: tuple[int, ...]
+    vocabulary: Vocabulary
+    populations: dict[str, Population]
+    entries: tuple[Entry, ...]
+    relations: tuple[Relation, ...]
+    derived: tuple[Derived, ...]
+
+    def entry(self, table: str) -> Entry:
+        """The entry of a table; UsageError when there is none."""
+        for entry in self.entries:
+            if entry.id == table:
+                return entry
+        raise UsageError(f"Catalogue {self.id} has no table '{table}'; `schakel check` lists those it has.")
+
+
+def coarsening(dimension: Dimension) -> dict[Code, Code]:
+    """Fine category of the variable -> category of the dimension; identity where the dimension has no list.
+
+    Two dimensions with the same `variable` in tables of one population are linked through it: region by list is an
+    aggregate of nationality, minority one of the age bands.
+    """
+    return dict(dimension.fold)
+
+
+def selected(frame: pd.DataFrame, term: Term) -> pd.Series:
+    """Boolean mask over the rows of the term's table that it sums; categories it does not list select nothing."""
+    mask = pd.Series(True, index=frame.index)
+    for name, values in term.where.items():
+        mask &= frame[name].isin(list(values))
+    return mask
+
+
+def term_value(frame: pd.DataFrame, term: Term) -> int:
+    """The term's value on an exact table: the sum of `aantal`, or of `n` for a mean table."""
+    column = COUNT if COUNT in frame.columns else MEAN_COLUMNS[0]
+    return int(frame.loc[selected(frame, term), column].sum())
+
+
+def load_catalogue(path: Path, years: tuple[int, ...] | None = None) -> Catalogue:
+    """The catalogue at `path` for the reporting period `years` (default: the period of the report, its key `years`).
+
+    UsageError (exit 2) names the file, the entry and the key that is wrong, and what is known instead.
+    """
+    from schemas.catalogue_file import resolve
+
+    return resolve(path, years)
