@@ -51,7 +51,9 @@ def csvw_metadata(view: View) -> bytes:
         "@context": ["http://www.w3.org/ns/csvw", {"@language": "nl"}],
         "url": f"{table.id}.csv",
         "dc:title": [{"@value": view.title[language], "@language": language} for language in LANGUAGES],
-        "rdfs:comment": [{"@value": note, "@language": language} for language in LANGUAGES for note in view.notes[language]],
+        "rdfs:comment": [
+            {"@value": note, "@language": language} for language in LANGUAGES for note in view.notes[language]
+        ],
         "dialect": {"delimiter": ",", "encoding": "utf-8", "header": True},
         "tableSchema": {
             "columns": [_csvw_column(view, column) for column in described],

@@ -41,7 +41,9 @@ def columns(table: ProtectedTable) -> tuple[Column, ...]:
     known = {*table.dimensions, *VALUES, STATUS}
     stray = [str(name) for name in table.frame.columns if name not in known]
     if stray:
-        raise DisclosureRefused(f"Table {table.id} carries column '{stray[0]}', which no release has; drop it when protecting.")
+        raise DisclosureRefused(
+            f"Table {table.id} carries column '{stray[0]}', which no release has; drop it when protecting."
+        )
     present = [name for name in VALUES if name in table.frame.columns]
     needed = {COUNT} if table.kind == "count" else {"gemiddelde"}
     if not needed.issubset(present) or STATUS not in table.frame.columns:

@@ -104,9 +104,7 @@ def _cell(cell: Cell, decimals: int | None) -> str:
     if isinstance(cell, str):
         return _text(cell, None)
     style = "" if decimals is None else f' table:style-name="d{decimals}"'
-    return (
-        f'<table:table-cell{style} office:value-type="float" office:value="{cell}"><text:p>{cell}</text:p></table:table-cell>'
-    )
+    return f'<table:table-cell{style} office:value-type="float" office:value="{cell}"><text:p>{cell}</text:p></table:table-cell>'
 
 
 def _text(text: str, style: str | None) -> str:

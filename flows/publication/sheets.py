@@ -98,13 +98,17 @@ def _table_sheet(name: str, view: View) -> Sheet:
     worded = [dimension for dimension in table.dimensions if _has_words(view, dimension)]
     count = len(table.dimensions)
     header = [column.name for column in described[:count]]
-    header += [f"{view.labels.dimension(dimension, language)} ({language})" for dimension in worded for language in LANGUAGES]
+    header += [
+        f"{view.labels.dimension(dimension, language)} ({language})" for dimension in worded for language in LANGUAGES
+    ]
     header += [column.name for column in described[count:]]
     places = {dimension: position for position, dimension in enumerate(table.dimensions)}
     filled = []
     for row, codes in zip(rows(table), table.frame[list(table.dimensions)].itertuples(index=False), strict=True):
         words = [
-            guarded(view.labels.category(dimension, codes[places[dimension]], language)) for dimension in worded for language in LANGUAGES
+            guarded(view.labels.category(dimension, codes[places[dimension]], language))
+            for dimension in worded
+            for language in LANGUAGES
         ]
         filled.append((*row[:count], *words, *row[count:]))
     decimals: list[int | None] = [None] * (count + 2 * len(worded))
@@ -116,4 +120,3 @@ def _table_sheet(name: str, view: View) -> Sheet:
 
 def _has_words(view: View, dimension: str) -> bool:
     return any(view.labels.category(dimension, code, "nl") != str(code) for code in view.table.categories[dimension])
-

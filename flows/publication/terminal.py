@@ -20,13 +20,17 @@ def render_table(table: ProtectedTable, entry: Entry, merged: Mapping[str, Text]
     view = single_view(table, entry, merged)
     cells = points(table)
     decimals = decimals_of(table)
-    drawn = Table(title=view.title[language], caption=legend(table, language), caption_justify="left", title_justify="left")
+    drawn = Table(
+        title=view.title[language], caption=legend(table, language), caption_justify="left", title_justify="left"
+    )
     across = across_dimension(table)
     down = [place for place, name in enumerate(table.dimensions) if name != across]
     for place in down:
         drawn.add_column(view.labels.dimension(table.dimensions[place], language))
     if across is None:
-        drawn.add_column(say("column.aantal" if table.kind == "count" else "column.gemiddelde", language), justify="right")
+        drawn.add_column(
+            say("column.aantal" if table.kind == "count" else "column.gemiddelde", language), justify="right"
+        )
         for codes, point in cells.items():
             drawn.add_row(*_words(view, codes, down, language), cell_text(point, language, decimals))
         return drawn

@@ -8,7 +8,7 @@ from typing import Literal
 
 from flows.publication.cells import Codes, Point, points
 from flows.publication.labels import LANGUAGES, Labels, Language, in_language
-from schemas.catalogue import Catalogue, Derived, Entry, Relation, Term
+from schemas.catalogue import Catalogue, Derived, Dimension, Entry, Relation, Term
 from schemas.study import Text
 from schemas.tables import ProtectedTable
 
@@ -56,6 +56,7 @@ def single_view(table: ProtectedTable, entry: Entry, merged: Mapping[str, Text])
 def make_views(tables: Mapping[str, ProtectedTable], catalogue: Catalogue, merged: Mapping[str, Text]) -> list[View]:
     """The views of a release, in the order of the catalogue."""
     stated = _stated_totals(tables, catalogue.relations)
+    _add_margins(stated, tables, catalogue)
     found = []
     for entry in catalogue.entries:
         if entry.id not in tables:
@@ -107,3 +108,22 @@ def _single_cell(
         return None
     point = cells[table.id].get(tuple(where[name][0] for name in table.dimensions))
     return point if point is not None and point.value is not None else None
+
+
+def _add_margins(
+    stated: dict[str, dict[Codes, Point]], tables: Mapping[str, ProtectedTable], catalogue: Catalogue
+) -> None:
+    """Totals of groups from tables of the same population whose only dimensions are the group's."""
+    margins: dict[tuple[object, ...], dict[Codes, Point]] = {}
+    for entry in catalogue.entries:
+        if entry.id in tables and entry.kind == "count":
+            shown = {codes: point for codes, point in points(tables[entry.id]).items() if point.value is not None}
+            margins.setdefault(_margin_key(entry.population, entry.dimensions), shown)
+    for entry in catalogue.entries:
+        if entry.id in tables and entry.kind == "count" and len(entry.dimensions) > 1:
+            for codes, point in margins.get(_margin_key(entry.population, entry.dimensions[:-1]), {}).items():
+                stated.setdefault(entry.id, {}).setdefault(codes, point)
+
+
+def _margin_key(population: str, dimensions: tuple[Dimension, ...]) -> tuple[object, ...]:
+    return (population, *((item.name, item.variable, item.list, item.categories) for item in dimensions))

@@ -29,9 +29,10 @@ def has(key: str) -> bool:
     return key in _sentences("nl")
 
 
-def section(name: str, language: Language) -> list[str]:
-    """All sentences of a section, in the order of the file."""
-    return [text for key, text in _sentences(language).items() if key.startswith(f"{name}.")]
+def section(name: str, language: Language) -> dict[str, str]:
+    """The sentences of a section by key, in the order of the file."""
+    start = f"{name}."
+    return {key.removeprefix(start): text for key, text in _sentences(language).items() if key.startswith(start)}
 
 
 def keys(language: Language) -> frozenset[str]:

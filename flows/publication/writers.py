@@ -10,6 +10,7 @@ from flows.publication.described import csvw_metadata, data_package, parquet_byt
 from flows.publication.facts import MethodFacts
 from flows.publication.ods import ods_bytes
 from flows.publication.output import PUBLIC_MODE, RESTRICTED_MODE, write_bytes
+from flows.publication.pages import report_page
 from flows.publication.sheets import workbook_sheets
 from flows.publication.views import View, make_views
 from flows.publication.xlsx import xlsx_bytes
@@ -50,6 +51,7 @@ def public_files(views: list[View], catalogue: Catalogue, study: Study, facts: M
     sheets = workbook_sheets(study, views)
     files["tables.xlsx"] = xlsx_bytes(sheets, study.title.nl)
     files["tables.ods"] = ods_bytes(sheets, study.title.nl)
+    files["index.html"] = report_page(views, {}, catalogue, study, facts)
     return files
 
 
