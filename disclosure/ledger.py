@@ -1,12 +1,12 @@
 """The privacy budget: who spent how much on whom, over all releases and years, surviving crashes and rivals.
 
-Everything is in zCDP rho, which adds up: a Gaussian query enters with its rho, a pure epsilon as epsilon * tanh(epsilon / 2)
-(`rho_of_pure`). A budget belongs to a population and an audience. The order is always: reserve the charge under its query
-key and commit, draw, store the noisy result. A crash in between costs the charge but never a second one: the key is
-charged once for ever, and what was stored first is what every rerun gets.
+Everything is in zCDP rho, which adds up: a Gaussian query enters with its rho, a pure epsilon as epsilon *
+tanh(epsilon / 2) (`rho_of_pure`). A budget belongs to a population and an audience. The order is always: reserve the
+charge under its query key and commit, draw, store the noisy result. A crash in between costs the charge but never a
+second one: the key is charged once for ever, and what was stored first is what every rerun gets.
 
-Each charge is a leaf of the log in the same transaction, under a checkpoint whose witness is outside the database before
-`reserve` returns. So a restored backup, which would give spent budget back, is refused when the log is opened.
+Each charge is a leaf of the log in the same transaction, under a checkpoint whose witness is outside the database
+before `reserve` returns. So a restored backup, which would give spent budget back, is refused when the log is opened.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ class Ledger:
     release: str | None = None
 
     def set_budget(self, population: str, audience: Audience, rho: float) -> None:
-        """Make `rho` the total of a population and audience, as the policy says; a change is a leaf with both values."""
+        """Make `rho` the total of a population and audience, as the policy says; a change is a leaf with both
+        values.
+        """
         _require_rho(rho)
         with self.log.store.transaction() as tx:
             where = (budgets.c.population == population) & (budgets.c.audience == audience)
@@ -180,8 +182,9 @@ class Ledger:
             line = self._line(tx, population, audience)
             if math.fsum([line.spent, *amounts]) > line.budget * (1 + TOLERANCE):
                 raise BudgetExhausted(
-                    f"The budget of {population} for {audience} has rho {line.remaining:.6g} left of {line.budget:.6g}, "
-                    f"and this needs {math.fsum(amounts):.6g}; lower the policy's share or let the data holder raise it."
+                    f"The budget of {population} for {audience} has rho {line.remaining:.6g} left of "
+                    f"{line.budget:.6g}, and this needs {math.fsum(amounts):.6g}; lower the policy's share, or let the "
+                    "data holder raise the budget."
                 )
 
     def _line(self, tx: Transaction, population: str, audience: Audience) -> BudgetLine:
@@ -206,12 +209,12 @@ def _from_leaves(tx: Transaction) -> _Said:
     said = _Said({}, {}, {})
     kinds = ("budget_set", "budget_charged", "noise_drawn")
     statement = sa.select(leaves.c.seq, leaves.c.kind, leaves.c.data).where(leaves.c.kind.in_(kinds))
-    for seq, kind, data in tx.execute(statement.order_by(leaves.c.seq)):
-        body = json.loads(data)["body"]
+    for row in tx.execute(statement.order_by(leaves.c.seq)):
+        kind, body = row.kind, json.loads(row.data)["body"]
         if kind == "budget_set":
             said.budgets[body["population"], body["audience"]] = body["rho"]
         elif kind == "budget_charged":
-            said.charges[body["query"]] = (seq, body["population"], body["audience"], body["rho"])
+            said.charges[body["query"]] = (row.seq, body["population"], body["audience"], body["rho"])
         else:
             said.results[body["query"]] = body["result"]
     return said

@@ -1,9 +1,9 @@
 """The manifest of a release: which bytes belong to it, in a form that gives nothing away.
 
-Files under `public/` stand in it by plain SHA-256. A plain digest of a small restricted table could be guessed by trying
-tables, so files under `restricted/` stand in it as HMAC-SHA256 under a salt of 32 bytes each; the salts lie in
-`restricted/salts.json`, which by its salts cannot be guessed and so has a plain digest. Salts derive from a secret, so that the
-same snapshot, policy and version give the same bytes again; there is no time in a manifest.
+Files under `public/` stand in it by plain SHA-256. A plain digest of a small restricted table could be guessed by
+trying tables, so files under `restricted/` stand in it as HMAC-SHA256 under a salt of 32 bytes each; the salts lie in
+`restricted/salts.json`, which by its salts cannot be guessed and so has a plain digest. Salts derive from a secret,
+so that the same snapshot, policy and version give the same bytes again; there is no time in a manifest.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def manifest_bytes(folder: Path, origin: Origin, salts: dict[str, bytes]) -> byt
         "catalogue": origin.catalogue,
         "code": origin.code,
     }
-    return rfc8785.dumps({"v": VERSION, **about, "plain": plain, "salted": salted})
+    return bytes(rfc8785.dumps({"v": VERSION, **about, "plain": plain, "salted": salted}))
 
 
 def salt(secret: bytes, origin: Origin, path: str) -> bytes:

@@ -1,9 +1,9 @@
 """What the state store keeps sealed: patterns to use again, the map of stable person ids, and certificates.
 
-A pattern belongs to a snapshot and a policy: the first one stored is the pattern for ever, so that a rerun gives the same
-blanks. Blobs in the database are sealed with ChaCha20-Poly1305 under a key derived from the study secret, bound to their
-purpose and name: without the secret they cannot be read, exchanged or moved. Certificates are files (0600), because
-checkers read them; they say which blanks are primary, and each reading is a leaf.
+A pattern belongs to a snapshot and a policy: the first one stored is the pattern for ever, so that a rerun gives the
+same blanks. Blobs in the database are sealed with ChaCha20-Poly1305 under a key derived from the study secret, bound
+to their purpose and name: without the secret they cannot be read, exchanged or moved. Certificates are files (0600),
+because checkers read them; they say which blanks are primary, and each reading is a leaf.
 """
 
 from __future__ import annotations

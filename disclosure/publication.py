@@ -1,12 +1,13 @@
 """A release appears in one step, together with its leaf, or not at all.
 
 1. `stage` records a folder beside the final place and locks it; the files of the release are written there.
-2. In one transaction: `begin_publication` appends the leaf, enters the release, signs the checkpoint and records that the
+2. In one transaction: `begin_publication` appends the leaf, enters the release, signs the checkpoint and records that
+the
    folder now only has to be moved; the caller may charge or log more in the same transaction.
 3. `finish_publication` writes the proofs into the folder, renames it, and forgets the record.
 
-A process that dies before the commit of step 2 leaves a folder that nobody knows; after it, a release that only has to be
-moved. `recover` does away with the one and finishes the other, as often as it is called.
+A process that dies before the commit of step 2 leaves a folder that nobody knows; after it, a release that only has
+to be moved. `recover` does away with the one and finishes the other, as often as it is called.
 """
 
 from __future__ import annotations
@@ -107,6 +108,7 @@ def begin_publication(
 def finish_publication(store: Store, log: Log, release: str) -> Path | None:
     """Write the proofs, move the folder to its place, clear the intent; returns the release folder.
 
+    Call it inside `stage` (or let `recover` do it), so that no other process finishes the same release meanwhile.
     None where there is nothing to finish. IntegrityError (6) where the log holds the release and its folder is gone
     or another one.
     """
@@ -120,6 +122,8 @@ def finish_publication(store: Store, log: Log, release: str) -> Path | None:
     try:
         if staging.exists() and not final.exists():
             _require_manifest(staging, release, manifest)
+            for stray in staging.glob(".*.partial"):  # an earlier attempt died while it wrote a proof
+                stray.unlink()
             for name, content in proofs.items():
                 write_private(staging / name, content)
             staging.rename(final)
@@ -151,9 +155,10 @@ def recover(store: Store, log: Log) -> list[Path]:
 def proof_files(tx: Transaction, log: Log, release: str) -> dict[str, bytes]:
     """checkpoint.txt and inclusion.json of a release, under the newest checkpoint.
 
-    inclusion.json holds the leaf, its audit path, and a consistency proof from every checkpoint ever signed, so that any
-    of them serves as --since. The proofs share their hashes: `earlier` maps a size to numbers in `nodes`. A checkpoint adds at
-    most 2 log2(size) hashes of 67 bytes, under 3 kB at a million leaves; all leaf hashes would be 67 MB there.
+    inclusion.json holds the leaf, its audit path, and a consistency proof from every checkpoint ever signed, so that
+    any of them serves as --since. The proofs share their hashes: `earlier` maps a size to numbers in `nodes`. A
+    checkpoint adds at most 2 log2(size) hashes of 67 bytes, under 3 kB at a million leaves; all leaf hashes would be
+    67 MB there.
     """
     last = log.last_checkpoint(tx)
     statement = sa.select(leaves.c.seq, leaves.c.data).where(

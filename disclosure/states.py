@@ -192,9 +192,9 @@ def verify_states(tx: Transaction) -> None:
     """Replay the leaves through the table; IntegrityError (6) where a release is in a state no leaf led to."""
     said: dict[str, tuple[str, str]] = {}
     statement = sa.select(leaves.c.kind, leaves.c.data).where(leaves.c.kind.like("release\\_%", escape="\\"))
-    for kind, data in tx.execute(statement.order_by(leaves.c.seq)):
-        leaf = json.loads(data)
-        release, state = leaf["release"], kind.removeprefix("release_")
+    for row in tx.execute(statement.order_by(leaves.c.seq)):
+        leaf = json.loads(row.data)
+        release, state = leaf["release"], row.kind.removeprefix("release_")
         before = said.get(release, (None, ""))[0]
         allowed = (
             before is None
@@ -204,9 +204,9 @@ def verify_states(tx: Transaction) -> None:
         if not allowed:
             raise IntegrityError(f"The log moves release {release} in a way that the rules do not allow.")
         said[release] = (state, leaf["body"]["manifest"])
-    for row in list_releases(tx):
-        if said.pop(row.id, None) != (row.state, row.manifest):
-            raise IntegrityError(f"Release {row.id} is not in the state that the log says; restore the state store.")
+    for known in list_releases(tx):
+        if said.pop(known.id, None) != (known.state, known.manifest):
+            raise IntegrityError(f"Release {known.id} is not in the state that the log says; restore the state store.")
     if said:
         raise IntegrityError("The state store lacks releases that the log knows; restore the state store.")
 

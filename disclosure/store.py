@@ -3,14 +3,15 @@
 Writers take turns: SQLite by `BEGIN IMMEDIATE`, PostgreSQL by one advisory lock taken first in the transaction, so that
 log, ledger and releases change together or not at all, in the same order for everybody.
 
-SQLite runs in WAL mode with `synchronous=FULL`: a commit is on the disk when it returns (a charge that a power cut could
-forget would be spent twice), readers such as the portal never block the writer, and one commit costs one fsync. WAL needs
-a local disk; network file systems are what PostgreSQL is for.
+SQLite runs in WAL mode with `synchronous=FULL`: a commit is on the disk when it returns (a charge that a power cut
+could forget would be spent twice), readers such as the portal never block the writer, and one commit costs one fsync.
+WAL needs a local disk; network file systems are what PostgreSQL is for.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,7 +143,7 @@ def private_folder(path: Path) -> None:
 
 def write_private(path: Path, data: bytes) -> None:
     """Write a file of mode 0600 so that a reader sees the old content or the new, also after a crash."""
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -152,7 +153,8 @@ def write_private(path: Path, data: bytes) -> None:
         partial.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        raise file_fault(error, "the state folder") from None
+        partial.unlink(missing_ok=True)
+        raise file_fault(error, str(path.parent)) from None
 
 
 def sync_folder(path: Path) -> None:

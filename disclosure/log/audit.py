@@ -56,7 +56,8 @@ def _concerns(body: dict[str, Any], wanted: Filter) -> bool:
 
 
 def export(log: Log, tx: Transaction, out: TextIO) -> str:
-    """Write every leaf as one line of canonical JSON and return the checkpoint (signed before) that covers most of them.
+    """Write every leaf as one line of canonical JSON and return the checkpoint (signed before) that covers most of
+    them.
 
     Leaf number i of the tree is line i (from 0) without its newline; docs/log.md shows how to recompute the root.
     """
@@ -71,9 +72,13 @@ def export(log: Log, tx: Transaction, out: TextIO) -> str:
 def verify_log(log: Log) -> int:
     """Recompute everything from the leaves alone and return their number.
 
-    Checks the database's own pages, the numbering, the columns beside each leaf, times that never decrease, every stored
-    hash, every checkpoint's root and signature, and every witness. Raises IntegrityError (6) at the first fault.
+    Checks the database's own pages, the numbering, the columns beside each leaf, times that never decrease, every
+    stored hash, every checkpoint's root and signature, and every witness. Raises IntegrityError (6) at the first
+    fault.
     """
+    # Read before the transaction begins, as in `Log.open`.
+    files = [file for folder in witness_folders(log.store) for file in sorted(folder.glob("[0-9]*.txt"))]
+    kept = [(file, file.read_text(encoding="utf-8", errors="replace")) for file in files]
     with log.store.reading() as tx:
         _check_pages(log, tx)
         points = {row.size: row.note for row in tx.execute(sa.select(checkpoints))}
@@ -83,9 +88,8 @@ def verify_log(log: Log) -> int:
             point = log.extends(tx, note, f"its checkpoint at {at}")
             if point.size != at or roots.get(at) != point.root:
                 raise IntegrityError(f"The log's checkpoint at {at} does not fit its entries; restore the state store.")
-        for folder in witness_folders(log.store):
-            for file in sorted(folder.glob("[0-9]*.txt")):
-                log.extends(tx, file.read_text(encoding="utf-8", errors="replace"), f"the checkpoint {file}")
+        for file, note in kept:
+            log.extends(tx, note, f"the checkpoint {file}")
     return size
 
 

@@ -53,8 +53,8 @@ def set_up_log(
 def rotate_key(log: Log, new: SigningKey, *, actor: str, role: Role, reason: str) -> Log:
     """Let `new` sign from here on. With the old key at hand both sign the checkpoint that covers the rotation.
 
-    A log opened with sign=False rotates away from a lost or revoked key: the leaf then carries no signature of the old one,
-    and auditors must get the new public key from the data holder in person.
+    A log opened with sign=False rotates away from a lost or revoked key: the leaf then carries no signature of the
+    old one, and auditors must get the new public key from the data holder in person.
     """
     with log.store.transaction() as tx:
         before = keyring.active_key(tx) or _last_key(log)
@@ -68,7 +68,8 @@ def rotate_key(log: Log, new: SigningKey, *, actor: str, role: Role, reason: str
 def revoke_key(log: Log, key: str, *, actor: str, role: Role, reason: str) -> None:
     """Declare that nothing `key` (its id) signs counts from here on; rotate afterwards if it was the active one.
 
-    The last checkpoint under a compromised key covers the revocation itself, so that holders of its public key learn of it.
+    The last checkpoint under a compromised key covers the revocation itself, so that holders of its public key learn
+    of it.
     """
     with log.store.transaction() as tx:
         if log.key is None:
@@ -83,4 +84,4 @@ def _last_key(log: Log) -> bytes:
         found = tx.execute(sa.select(signing_keys.c.public).order_by(signing_keys.c.since.desc()).limit(1)).scalar()
     if found is None:
         raise UsageError("This state folder was never set up; run `schakel setup`.")
-    return found
+    return bytes(found)

@@ -1,8 +1,8 @@
 """What a leaf may say: one frozen model per kind of decision, nothing else fits.
 
 The types are the protection. A body holds codes, digests, parameters of a policy, budgets and the few counts that the
-design allows (blanks per table, quarantined rows by reason). There is no field for a cell, its true count, its reason for
-being blank, or a value from a record; an unknown field is refused. A reason that a person types may not contain a
+design allows (blanks per table, quarantined rows by reason). There is no field for a cell, its true count, its reason
+for being blank, or a value from a record; an unknown field is refused. A reason that a person types may not contain a
 free-standing number, years apart, because the log never forgets.
 
 A change of a model's fields raises `VERSION`; old leaves stay as they were signed.
@@ -220,7 +220,9 @@ class Failed(Body):
 
 
 class KeyAdded(Body):
-    """A key took over as signing key. `signature` is the old key's over the new raw key, absent where the old was lost."""
+    """A key took over as signing key. `signature` is the old key's over the new raw key, absent where the old was
+    lost.
+    """
 
     key: KeyId
     public_key: Base64
@@ -333,13 +335,14 @@ def check_body(kind: str, body: Body | dict[str, Any]) -> dict[str, Any]:
 def encode(leaf: dict[str, Any]) -> bytes:
     """Canonical JSON (RFC 8785) of a checked envelope: the bytes that are hashed."""
     try:
-        return rfc8785.dumps(Leaf.model_validate(leaf).model_dump())
+        return bytes(rfc8785.dumps(Leaf.model_validate(leaf).model_dump()))
     except ValidationError as error:
         raise UsageError(f"A leaf of kind '{leaf['kind']}' was refused: {_first(error)}.") from None
 
 
 def parameters_of(model: BaseModel) -> dict[str, bool | int | float | str]:
-    """A policy part flattened to the parameters of a leaf: nested names joined by dots, lists counted off, texts left out.
+    """A policy part flattened to the parameters of a leaf: nested names joined by dots, lists counted off, texts left
+    out.
 
     Only models that came from a policy or study file belong here: what they hold is known before any data is read.
     """

@@ -64,10 +64,12 @@ class Log:
             origin = keyring.origin(tx)
         key = load_signing_key(key_file or store.directory / KEY_FILE) if sign else None
         log = cls(store, origin, key, clock)
+        # Before the transaction: a witness follows its commit, so one that is there now is in the view we get next.
+        witnesses = [(folder, newest_witness(folder)) for folder in witness_folders(store)]
         with store.reading() as tx:
             if key is not None:
                 keyring.require_active(tx, key)
-            log._refuse_rollback(tx)
+            log._refuse_rollback(tx, witnesses)
         return log
 
     def append(
@@ -175,23 +177,25 @@ class Log:
             raise IntegrityError(f"The log does not continue {what}: entries before {point.size} were changed.")
         return point
 
-    def _refuse_rollback(self, tx: Transaction) -> None:
+    def _refuse_rollback(self, tx: Transaction, witnesses: list[tuple[Path, tuple[Path, str] | None]]) -> None:
         last = self.last_checkpoint(tx)
         if last is None:
             raise IntegrityError("The log has no checkpoint of its own setup; restore the state store.")
         self.extends(tx, last[1], "its own last checkpoint")
-        for folder in witness_folders(self.store):
-            newest = newest_witness(folder)
+        for folder, newest in witnesses:
             if newest is not None:
                 self.extends(tx, newest[1], f"the checkpoint {newest[0]}")
             elif folder.name == FOLDER and self._embedded_with_history(tx):
                 raise IntegrityError(
                     f"The checkpoints in {folder} are gone, though this log signed some; put the folder back."
                 )
-        write_witness(self.store, *last)
+        if self.key is not None:  # a run that was killed right after a commit left no witness
+            write_witness(self.store, *last)
 
     def _embedded_with_history(self, tx: Transaction) -> bool:
-        """A server's log is opened from many machines, each with a folder of its own; an embedded one from a single one."""
+        """A server's log is opened from many machines, each with a folder of its own; an embedded one from a single
+        one.
+        """
         count = tx.execute(sa.select(sa.func.count()).select_from(checkpoints)).scalar_one()
         return self.store.embedded and count > 1
 

@@ -1,8 +1,8 @@
 """Signed checkpoints and the Ed25519 keys that sign them.
 
-A checkpoint is a C2SP signed note (https://c2sp.org/signed-note, https://c2sp.org/tlog-checkpoint): origin, size and root
-on a line each, here one extension line with the time, an empty line, then one signature line per key. Two signature
-lines occur exactly once: when a key is rotated, the old and the new key sign the same checkpoint.
+A checkpoint is a C2SP signed note (https://c2sp.org/signed-note, https://c2sp.org/tlog-checkpoint): origin, size and
+root on a line each, here one extension line with the time, an empty line, then one signature line per key. Two
+signature lines occur exactly once: when a key is rotated, the old and the new key sign the same checkpoint.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ def public_pem(public: bytes) -> str:
 
 
 def load_public_keys(path: Path) -> list[bytes]:
-    """The raw public keys of a PEM file, which after a rotation may hold several; UsageError (2) where there is none."""
+    """The raw public keys of a PEM file, which after a rotation may hold several; UsageError (2) where there is
+    none.
+    """
     try:
         text = path.read_text(encoding="ascii", errors="replace")
     except OSError:

@@ -118,7 +118,7 @@ def _read(tx: Transaction, keys: list[int]) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     for first in range(0, len(keys), _BATCH):
         statement = sa.select(nodes.c.position, nodes.c.hash).where(nodes.c.position.in_(keys[first : first + _BATCH]))
-        found.update((key, value) for key, value in tx.execute(statement))
+        found.update((row.position, row.hash) for row in tx.execute(statement))
     if len(found) < len(keys):
         raise IntegrityError(
             "The log has lost hashes of its tree; run `schakel log verify` and restore the state store."

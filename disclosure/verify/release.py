@@ -55,9 +55,9 @@ def verify_release(
         raise UsageError(f"The checkpoint {since} cannot be read.") from None
     try:
         release, absent, size = script.check(str(path), _Keys(keys), kept)
-    except script.Broken as error:
+    except script.BrokenError as error:
         raise IntegrityError(f"{path} does not hold: {error}.") from None
-    except script.Misused as error:
+    except script.MisuseError as error:
         raise UsageError(f"Nothing was decided about {path}: {error}.") from None
     state = None if store is None else _known_state(store, path, str(release))
     return VerifyReport(str(release), state, tuple(absent), int(size))
