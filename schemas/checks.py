@@ -75,7 +75,7 @@ def _frame(parsed: Parsed, extract: Extract) -> pd.DataFrame:
     """Delivered text per column, the V-number normalised, and for every date `<column>.dag` (datetime64[s])."""
     names = [field.name for field in extract.fields if field.name in parsed.texts.column_names]
     table = parsed.texts.select(names).set_column(names.index("vnummer"), "vnummer", parsed.vnummer)
-    frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     for name, days in (*parsed.dates.items(), ("geboortedatum", parsed.births.earliest)):
         frame[name + _DAY] = days.to_numpy(zero_copy_only=False).astype("datetime64[s]")
     frame["geboortedatum.leesbaar"] = parsed.births.readable.to_numpy(zero_copy_only=False)

@@ -45,7 +45,7 @@ class CodeList:
 
 
 class Regions(dict[str, str]):
-    """Region by nationality of one list; looking up a code that the list does not name is a UsageError, not a default."""
+    """Region by nationality of one list; a code that the list does not name is a UsageError, never a default."""
 
     def __init__(self, list_id: str, regions: dict[str, str]) -> None:
         super().__init__(regions)

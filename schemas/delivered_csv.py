@@ -12,7 +12,6 @@ import io
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -23,12 +22,13 @@ from schemas.errors import InputRefused
 from schemas.study import Dialect
 
 _SENTINEL = "\x00end of file"
+_LONGEST_HEADER = 65_536  # characters; no need to copy a large file to see its first line
 _LF, _CR = 10, 13
 Read = tuple[pa.Table, np.ndarray, tuple[int, ...]]
 
 
 def read_csv(path: Path, columns: tuple[str, ...], dialect: Dialect) -> Read:
-    """(columns as text, start line of every row, lines of ragged rows); InputRefused when the file as a whole is broken."""
+    """(columns as text, start line of every row, lines of ragged rows); InputRefused when the whole file is broken."""
     text = _decode(path, dialect)
     if not text.strip():
         raise InputRefused(f"{path.name} is empty; deliver the extract with its header and rows.")
@@ -44,32 +44,27 @@ def _decode(path: Path, dialect: Dialect) -> str:
     # Excel's "CSV UTF-8" adds a byte-order mark that the dialect need not announce.
     name = codecs.lookup(dialect.encoding).name
     is_utf8 = name in ("utf-8", "utf-8-sig")
-    try:
-        text = data.decode("utf-8-sig" if is_utf8 else name)
-    except UnicodeDecodeError:
-        _refuse_encoding(path, dialect)
-    if not is_utf8 and not data.isascii() and _valid_utf8(data):
-        _refuse_encoding(path, dialect)
+    text = _decoded(data, "utf-8-sig" if is_utf8 else name)
+    # A one-byte encoding reads anything, UTF-8 too, and would turn every accent into two wrong characters.
+    is_other = not is_utf8 and not data.isascii() and _decoded(data, "utf-8") is not None
+    if text is None or is_other:
+        raise InputRefused(
+            f"{path.name} is not written in {dialect.encoding}, the encoding of the study file; "
+            "deliver it in that encoding or correct the dialect."
+        )
     return text
 
 
-def _valid_utf8(data: bytes) -> bool:
+def _decoded(data: bytes, encoding: str) -> str | None:
+    """The text, or None; the codec's own error would carry the whole file into whatever is raised while handling it."""
     try:
-        data.decode("utf-8")
+        return data.decode(encoding)
     except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _refuse_encoding(path: Path, dialect: Dialect) -> NoReturn:
-    raise InputRefused(
-        f"{path.name} is not written in {dialect.encoding}, the encoding of the study file; "
-        "deliver it in that encoding or correct the dialect."
-    ) from None
+        return None
 
 
 def _header(text: str, dialect: Dialect) -> list[str]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.separator)
+    reader = csv.reader(io.StringIO(text[:_LONGEST_HEADER], newline=""), delimiter=dialect.separator)
     try:
         return next(row for row in reader if row)
     except csv.Error:
@@ -116,37 +111,46 @@ def _read_records(path: Path, text: str, header: list[str], columns: tuple[str, 
     places = [header.index(name) for name in columns]
     cells: list[list[str]] = []
     lines: list[int] = []
-    ragged: list[tuple[int, int]] = []
-    for line, record in _records(path, text, dialect):
+    ragged: list[int] = []
+    short = False
+    for first, last, record in _records(path, text, dialect):
+        short = len(record) < len(header)
         if len(record) == len(header):
-            lines.append(line)
+            lines.append(first)
             cells.append([record[place] for place in places])
         else:
-            ragged.append((line, len(record)))
-    last_is_ragged = ragged and (not lines or ragged[-1][0] > lines[-1])
-    if last_is_ragged and ragged[-1][1] < len(header) and not text.endswith(("\n", "\r")):
-        raise InputRefused(f"{path.name} breaks off in line {ragged[-1][0]}, its last; deliver the complete file.")
+            # A stray quotation mark makes one row of several lines: each is left out, so each is listed.
+            ragged.extend(range(first, last + 1))
+    if short and not text.endswith(("\n", "\r")):
+        raise InputRefused(f"{path.name} breaks off in line {ragged[-1]}, its last; deliver the complete file.")
     values = list(zip(*cells, strict=True)) or [()] * len(columns)
     table = pa.table({name: pa.array(column, pa.string()) for name, column in zip(columns, values, strict=True)})
-    return table, np.array(lines, dtype=np.int64), tuple(line for line, _ in ragged)
+    return table, np.array(lines, dtype=np.int64), tuple(ragged)
 
 
-def _records(path: Path, text: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """(start line, fields) of every row after the header, blank lines left out."""
-    body = text if text.endswith(("\n", "\r")) else text + "\n"
-    reader = csv.reader(chain(io.StringIO(body, newline=""), [_SENTINEL]), delimiter=dialect.separator)
-    start, header_seen, closed = 1, False, False
+def _records(path: Path, text: str, dialect: Dialect) -> Iterator[tuple[int, int, list[str]]]:
+    """(first line, last line, fields) of every row after the header, blank lines left out; no fields: unreadable."""
+    lines = list(io.StringIO(text if text.endswith(("\n", "\r")) else text + "\n", newline=""))
+    reader = csv.reader(chain(lines, [_SENTINEL]), delimiter=dialect.separator)
+    last, header_seen, record = 0, False, [""]
     try:
         for record in reader:
-            closed = record == [_SENTINEL]
-            if record and header_seen and not closed and not record[-1].endswith(_SENTINEL):
-                yield start, record
+            first, last = last + 1, reader.line_num
+            if record and header_seen and last <= len(lines):
+                yield first, last, record if first == last or _well_quoted(lines[first - 1 : last], dialect) else []
             header_seen = header_seen or bool(record)
-            last, start = start, reader.line_num + 1
     except csv.Error:
         # Only a quotation mark that never closes makes a field longer than the reader allows.
-        last, closed = start, False
-    if not closed:
+        first, record = last + 1, [""]
+    if record != [_SENTINEL]:
         raise InputRefused(
-            f"{path.name} opens a quotation mark in line {last} that never closes; deliver the complete file."
+            f"{path.name} opens a quotation mark in line {first} that never closes; deliver the complete file."
         )
+
+
+def _well_quoted(lines: list[str], dialect: Dialect) -> bool:
+    """Whether every quotation mark of a row over several lines closes at the end of a field: else it swallowed rows."""
+    try:
+        return len(list(csv.reader(lines, delimiter=dialect.separator, strict=True))) == 1
+    except csv.Error:
+        return False

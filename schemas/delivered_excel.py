@@ -23,29 +23,38 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, ParseError, KeyError, ValueError, Ty
 
 def read_excel(path: Path, columns: tuple[str, ...], dialect: Dialect) -> tuple[pa.Table, np.ndarray, tuple[int, ...]]:
     """(columns as text, sheet row of every row, nothing ragged). Empty rows are skipped; other sheets are not read."""
-    cells: list[list[str | None]] = []
-    lines: list[int] = []
-    places: list[int] = []
-    try:
-        for line, row in _filled_rows(path):
-            if not places:
-                header = [str(cell.value).strip() for cell in row]
-                check_header(path, header, columns)
-                places = [header.index(name) for name in columns]
-                continue
-            lines.append(line)
-            cells.append([_as_text(row[place], dialect.date_format) if place < len(row) else None for place in places])
-    except _DAMAGED:
-        raise InputRefused(
-            f"{path.name} cannot be read as an Excel workbook; deliver the complete .xlsx file."
-        ) from None
-    if not places:
-        raise InputRefused(
-            f"{path.name} is empty: its first sheet has no header; deliver the extract on the first sheet."
-        )
+    rows = _rows(path, columns, dialect)
+    if rows is None:
+        raise InputRefused(f"{path.name} cannot be read as an Excel workbook; deliver the complete .xlsx file.")
+    lines, cells = rows
     values = list(zip(*cells, strict=True)) or [()] * len(columns)
     table = pa.table({name: pa.array(column, pa.string()) for name, column in zip(columns, values, strict=True)})
     return table, np.array(lines, dtype=np.int64), ()
+
+
+def _rows(path: Path, columns: tuple[str, ...], dialect: Dialect) -> tuple[list[int], list[list[str | None]]] | None:
+    """(sheet rows, their cells), None for a damaged workbook; InputRefused when the sheet has no header or column."""
+    lines: list[int] = []
+    cells: list[list[str | None]] = []
+    places: list[int] = []
+    try:
+        for line, row in _filled_rows(path):
+            if places:
+                lines.append(line)
+                cells.append(
+                    [_as_text(row[place], dialect.date_format) if place < len(row) else None for place in places]
+                )
+                continue
+            header = [str(cell.value).strip() for cell in row]
+            check_header(path, header, columns)
+            places = [header.index(name) for name in columns]
+    except _DAMAGED:
+        return None
+    if not places:
+        raise InputRefused(
+            f"{path.name} is empty: no header on its first sheet; deliver the extract on the first sheet."
+        )
+    return lines, cells
 
 
 def _filled_rows(path: Path) -> Iterator[tuple[int, tuple[Any, ...]]]:
@@ -63,7 +72,7 @@ def _filled_rows(path: Path) -> Iterator[tuple[int, tuple[Any, ...]]]:
 
 
 def _as_text(cell: Any, date_format: str) -> str | None:
-    """Text of a cell. A number keeps the leading zeros only if its cell format is one of zeros: nothing else tells how many."""
+    """Text of a cell. Numbers get leading zeros back only from a cell format of zeros: nothing else tells how many."""
     value = cell.value
     if value is None:
         return None

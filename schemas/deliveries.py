@@ -79,7 +79,7 @@ def read_delivery(register: Register, path: Path) -> Delivery:
 
 
 def check_header(path: Path, header: list[str], columns: tuple[str, ...], hint: str = "") -> None:
-    """InputRefused when a needed column is absent or occurs twice. What the file has instead is never printed: it may be a row."""
+    """InputRefused when a needed column is absent or occurs twice. The header may itself be a row: not printed."""
     absent = [name for name in columns if name not in header]
     if absent:
         raise InputRefused(

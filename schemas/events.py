@@ -1,7 +1,7 @@
 """Canonical events: one Arrow table per register, the same columns and codes whatever the source's dialect.
 
-Dates are date32, everything else string, absent values null; `regel` (int64) is the line as delivered. These tables hold
-identities: they stay in memory and go to the encode step only.
+Dates are date32, everything else string, absent values null; `regel` (int64) is the line as delivered. These tables
+hold identities: they stay in memory and go to the encode step only.
 """
 
 from __future__ import annotations
@@ -63,14 +63,18 @@ def contradicting(events: pa.Table, key: str) -> pa.Array:
 
 
 def sorted_row_bytes(events: pa.Table) -> bytes:
-    """All rows but their `regel`, sorted, as bytes from which every cell can be told apart: the input of the snapshot digest."""
+    """All rows but their `regel`, sorted, as bytes that tell every cell apart (for the snapshot digest)."""
     rows = _row_text(events)
-    ordered = pc.take(rows, pc.array_sort_indices(rows))
-    return b"".join(ordered.cast(pa.large_binary()).to_pylist())
+    if not len(rows):
+        return b""
+    # A freshly taken array lies at the start of its buffers: the values stand there in order, one behind the other.
+    _, offsets, values = pc.take(rows, pc.array_sort_indices(rows)).buffers()
+    ordered: bytes = values.slice(0, int(np.frombuffer(offsets, dtype=np.int64)[len(rows)])).to_pybytes()
+    return ordered
 
 
 def _row_text(events: pa.Table) -> pa.Array:
-    """One text per row: each cell as `length:value`, an absent one as `-`, so that no two different rows read the same."""
+    """One text per row: each cell as `length:value`, an absent one as `-`, so that no two rows read the same."""
     pieces = []
     for name in events.column_names:
         if name == LINE:

@@ -65,7 +65,7 @@ class Extract:
         names = [field.name for field in self.fields]
         if dialect.name_column is None:
             return tuple(names)
-        return tuple(name for name in names if name not in NAME_COLUMNS) + (dialect.name_column,)
+        return (*(name for name in names if name not in NAME_COLUMNS), dialect.name_column)
 
     @property
     def canonical(self) -> tuple[str, ...]:

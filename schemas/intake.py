@@ -28,9 +28,9 @@ _SNAPSHOT = b"schakel snapshot 1"
 
 @dataclass(frozen=True)
 class Intake:
-    """What a delivery amounts to. Per register, delivered rows = rows of `registers` + `duplicates` + lines in `quarantine`.
+    """What a delivery amounts to: per register, delivered = rows of `registers` + `duplicates` + lines in `quarantine`.
 
-    registers   canonical events by bron (`schemas.events`), valid rows without exact duplicates, in the order delivered.
+    registers   canonical events by bron (`schemas.events`), valid rows without exact duplicates, as ordered there.
     quarantine  bron, regel, kolom, reden (`schemas.quarantine.SCHEMA`).
     delivered   rows per bron as delivered, before anything is left out.
     duplicates  exact duplicates dropped per bron.
@@ -64,7 +64,7 @@ def read_registers(study: Study, data_dir: Path) -> Intake:
 
 
 def snapshot_digest(intake: Intake, key: bytes) -> str:
-    """HMAC-SHA256 (hex) of the sorted canonical events: a reordered delivery, or one in another dialect, is the same snapshot."""
+    """HMAC-SHA256 (hex) of the sorted canonical events: reordered, or in another dialect, it is the same snapshot."""
     digest = hmac.new(key, _SNAPSHOT, hashlib.sha256)
     for bron in sorted(intake.registers):
         events = intake.registers[bron]
@@ -79,7 +79,7 @@ def _judge(register: Register, delivery: Delivery) -> tuple[pa.Table, int, pa.Ta
     extract = EXTRACTS[register.kind]
     parsed = parse(delivery.texts, extract, register.dialect)
     found = failures(parsed, extract, register.dialect)
-    entries = [(line, WHOLE_ROW, "aantal_velden") for line in delivery.ragged]
+    entries = [(line, WHOLE_ROW, "rij_onleesbaar") for line in delivery.ragged]
     entries += [(int(delivery.lines[row]), column, reason) for row, column, reason in found]
     valid = np.ones(len(delivery.lines), dtype=bool)
     valid[[row for row, _, _ in found]] = False

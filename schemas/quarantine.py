@@ -21,7 +21,7 @@ WHOLE_ROW = "(rij)"
 
 # Reason -> what it means, for the screen and for docs/study.md (a test compares them).
 REASONS: dict[str, str] = {
-    "aantal_velden": "the row has more or fewer fields than the header",
+    "rij_onleesbaar": "the row has more or fewer fields than the header, or a quotation mark out of place",
     "verplicht_leeg": "a required cell is empty",
     "v_nummer_ongeldig": "the V-number is not ten digits once dots and blanks are gone",
     "code_buiten_lijst": "the code is not in the column's list",
@@ -37,7 +37,7 @@ REASONS: dict[str, str] = {
 
 
 class QuarantineLimit(InputRefused):
-    """More rows break their schema than the study allows (exit 3); `quarantine` lists all of them, to be written and looked up."""
+    """More rows break their schema than the study allows (exit 3); `quarantine` lists all of them, to be looked up."""
 
     def __init__(self, message: str, quarantine: pa.Table) -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ class QuarantineLimit(InputRefused):
 def quarantine_table(bron: str, entries: Iterable[tuple[int, str, str]], columns: tuple[str, ...]) -> pa.Table:
     """One row per line and column of one register, ordered by line and then as the columns stand in the extract.
 
-    `entries` are (line, column, reason) in order of precedence: a column that breaks several rules keeps its first reason.
+    `entries` are (line, column, reason) in order of precedence: a column that breaks several rules keeps its first.
     """
     first: dict[tuple[int, str], str] = {}
     for line, column, reason in entries:

@@ -36,7 +36,7 @@ class Text(Strict):
 
 
 class Dialect(Strict):
-    """How a source writes its file. Parquet and Excel deliveries use the same columns; only `date_format` and codes then matter.
+    """How a source writes its file. In Parquet and Excel deliveries only `date_format`, `sex` and `name_column` matter.
 
     `sex` maps the source's codes to V, M, O. `name_column`, where set, holds `SURNAME, First names` in one column.
     """
@@ -119,13 +119,14 @@ def load_study(id_or_path: str) -> Study:
     path = Path(id_or_path)
     if path.suffix != ".toml":
         raise UsageError(
-            f"There is no study '{id_or_path}'; the shipped ones are {', '.join(shipped_studies())}, or give the path of a .toml file."
+            f"There is no study '{id_or_path}'; the shipped ones are {', '.join(shipped_studies())}, "
+            "or give the path of a .toml file."
         )
     return read_toml(path, Study)
 
 
 def resource(study_path: str | None, folder: str, name: str) -> Path:
-    """Where a study's catalogue or policy lies: beside the study file when it is named there with .toml, else shipped."""
+    """Where a study's catalogue or policy lies: beside the study file when named there with .toml, else shipped."""
     if name.endswith(".toml") and study_path is not None:
         return Path(study_path).parent / name
     return SHIPPED / folder / f"{name}.toml"
