@@ -59,6 +59,8 @@ def _trend(view: View, cells: list[Point], language: Language) -> str:
             series.setdefault((*point.codes[:year], *point.codes[year + 1 :]), []).append(point)
     parts = []
     for codes, members in series.items():
+        if len(members) < 2:
+            continue
         names = [name for name in view.table.dimensions if name != view.table.dimensions[year]]
         words = " ".join(view.labels.category(name, code, language) for name, code in zip(names, codes, strict=True))
         prefix = say("sentence.trend_series", language, name=words) + " " if words else ""

@@ -8,6 +8,8 @@ from pathlib import Path
 from flows.publication.delimited import DUTCH, TIDY, csv_bytes
 from flows.publication.described import csvw_metadata, data_package, parquet_bytes
 from flows.publication.facts import MethodFacts
+from flows.publication.labels import LANGUAGES
+from flows.publication.method import method_note
 from flows.publication.ods import ods_bytes
 from flows.publication.output import PUBLIC_MODE, RESTRICTED_MODE, write_bytes
 from flows.publication.pages import report_page
@@ -52,6 +54,8 @@ def public_files(views: list[View], catalogue: Catalogue, study: Study, facts: M
     files["tables.xlsx"] = xlsx_bytes(sheets, study.title.nl)
     files["tables.ods"] = ods_bytes(sheets, study.title.nl)
     files["index.html"] = report_page(views, {}, catalogue, study, facts)
+    for language in LANGUAGES:
+        files[f"method.{language}.html"] = method_note(views, catalogue, study, facts, "public", language)
     return files
 
 
@@ -61,6 +65,8 @@ def restricted_files(views: list[View], catalogue: Catalogue, study: Study, fact
     for view in views:
         files[f"{view.table.id}.parquet"] = parquet_bytes(view)
         files[f"{view.table.id}.csv"] = csv_bytes(view.table, TIDY)
+    for language in LANGUAGES:
+        files[f"method.{language}.html"] = method_note(views, catalogue, study, facts, "restricted", language)
     return files
 
 

@@ -9,7 +9,7 @@ import xlsxwriter
 
 from flows.publication.sheets import Sheet
 
-FIXED_DATE = datetime(2000, 1, 1)  # noqa: DTZ001 (the format has no zone)
+FIXED_DATE = datetime(2000, 1, 1)
 FORMATS = ("#,##0", "#,##0.0")
 WIDEST = 60
 
