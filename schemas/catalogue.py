@@ -1,7 +1,7 @@
 """The catalogue: one declarative entry per table, and the linear relations between tables (`docs/catalogue.md`).
 
 `load_catalogue` resolves a TOML file against the shared vocabulary (`schemas.vocabulary`), so that what it returns
-needs no second look-up: every dimension knows its categories and how it folds its variable, every relation its categories.
+needs no second look-up: every dimension knows its categories and how it folds its variable, every relation its cells.
 Source of the entries: the two reports named in the catalogue files.
 """
 

@@ -65,7 +65,7 @@ class Variable(Strict):
 
 
 class Grouping(Strict):
-    """Folds the fine categories of the variable `of`: by `groups`, a shipped `region` list, or the analyst's own `file`.
+    """Folds the fine categories of the variable `of`: by `groups`, a shipped `region` list, or an own `file`.
 
     `file` is a CSV beside the catalogue that names it: the codes in its column `iso3`, their groups in `column`.
     """
