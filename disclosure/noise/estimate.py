@@ -1,0 +1,153 @@
+"""From noisy vectors to what is published of one population: unbiased estimates, their noise, and whole numbers that
+add up.
+
+Nothing in this module sees data: it is post-processing of what `measure` returned, and spends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from disclosure.noise.intervals import Noise
+from disclosure.noise.layout import Key, Layout, build
+from disclosure.noise.measure import Measured
+from disclosure.noise.mechanisms import noise_variance
+from disclosure.noise.reconcile import non_negative, whole
+from disclosure.noise.squares import Fit, fit
+from schemas.policy_noise import Population
+
+_NOTHING = 1e-9
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Estimates of a population's cells (`layout`), second units included.
+
+    clean    unbiased values per cell, float64; any sum of cells is a matrix product away.
+    people   the least-squares number of people behind each cell (before further units were spread), float64.
+    """
+
+    layout: Layout
+    clean: np.ndarray
+    people: np.ndarray
+    _fit: Fit
+    _scales: np.ndarray
+    _factor: float
+    _further_variance: float
+    _persons: float
+
+    def noise(self, sums: np.ndarray) -> Noise:
+        """The distribution of `sums` @ clean around its truth (`sums`: one weight per cell)."""
+        weights = self._factor * (sums @ self._fit.gain)
+        variance = self._further(sums)
+        if self.layout.population.mechanism == "gaussian":
+            return Noise(round(float(variance + np.sum((weights * self._scales) ** 2)), _DIGITS))
+        parts: dict[tuple[float, float], int] = {}
+        for weight, scale in zip(np.abs(weights), self._scales, strict=True):
+            if weight > _NOTHING:
+                part = (round(float(weight), _DIGITS), float(scale))
+                parts[part] = parts.get(part, 0) + 1
+        mixture = tuple(sorted((factor, scale, times) for (factor, scale), times in parts.items()))
+        return Noise(round(float(variance), _DIGITS), mixture)
+
+    def _further(self, sums: np.ndarray) -> float:
+        """Variance from further units: their noisy number, times the share; and which of a person's units was
+        picked."""
+        if self._factor == 1 or self._persons <= 0:
+            return 0.0
+        share = min(max(float(sums @ self.people) / self._persons, 0.0), 1.0)
+        further = (self._factor - 1) * self._persons
+        return share**2 * self._further_variance + further * share * (1 - share)
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Covariance of the clean cells from the vectors' noise."""
+        return np.asarray(self._fit.covariance * self._factor**2)
+
+
+def estimate(layout: Layout, measured: Mapping[str, Measured], further: Measured | None) -> Estimate:
+    """Weighted least squares over all vectors of the population; further units spread by share.
+
+    The factor 1 + further / people multiplies every cell, so equations between cells stay true.
+    """
+    population = layout.population
+    values = np.zeros(layout.size)
+    scales = np.zeros(layout.size)
+    for name, block in layout.blocks.items():
+        values[block.span] = measured[name].values
+        scales[block.span] = measured[name].scale
+    variances = np.array([noise_variance(population.mechanism, scale) for scale in scales])
+    solution = fit(layout.equations, variances)
+    people = solution.gain @ values
+    factor, spread, persons = 1.0, 0.0, 0.0
+    if further is not None:
+        persons = float(_units_row(layout) @ people)
+        number = min(max(float(further.values[0]), 0.0), max(persons, 0.0) * (population.units - 1))
+        factor = 1 + number / persons if persons > 0 else 1.0
+        spread = noise_variance(population.mechanism, further.scale)
+    return Estimate(layout, people * factor, people, solution, scales, factor, spread, persons)
+
+
+def _units_row(layout: Layout) -> np.ndarray:
+    """The sum of cells that counts everybody with a unit: a vector read from the unit table alone."""
+    population = layout.population
+    for vector in population.vectors:
+        if all(population.attributes[name].table == population.unit_table for name in vector.attributes):
+            row = np.zeros(layout.size)
+            row[layout.blocks[vector.id].span] = 1
+            return row
+    raise AssertionError("a population with further units has a vector of its unit table")  # the policy model checks it
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Whole numbers of a population. `layout` has the small cells of `show_from` tables gathered into one; `cells`
+    int64."""
+
+    layout: Layout
+    cells: np.ndarray
+    shown: dict[str, tuple[Key, ...]]
+
+
+def reconcile(found: Estimate) -> Whole:
+    """Non-negative integers that add up over all tables of the population, totals pinned first."""
+    gather, layout, shown = _gathered(found)
+    estimates = gather @ found.clean
+    covariance = gather @ found.covariance @ gather.T
+    cells = non_negative(estimates, covariance, layout.equations, layout.levels)
+    return Whole(layout, whole(cells, layout.equations, layout.levels), shown)
+
+
+def _gathered(found: Estimate) -> tuple[np.ndarray, Layout, dict[str, tuple[Key, ...]]]:
+    """Cells below `show_from` summed into one cell `rest`, so that truncating many empty cells does not bend the large
+    ones."""
+    layout = found.layout
+    population = layout.population
+    cells: dict[str, tuple[Key, ...]] = {}
+    for name, limit, rest in _limits(population):
+        block = layout.blocks[name]
+        values = found.clean[block.span]
+        kept = tuple(key for key, value in zip(block.keys, values, strict=True) if value >= limit)
+        cells[name] = (*kept, (rest,) * len(block.attributes))
+    if not cells:
+        return np.eye(layout.size), layout, {}
+    reduced = build(population, cells)
+    gather = np.zeros((reduced.size, layout.size))
+    for name, block in layout.blocks.items():
+        smaller = reduced.blocks[name]
+        for position, key in enumerate(block.keys):
+            row = smaller.keys.index(key) if key in smaller.keys else len(smaller.keys) - 1
+            gather[smaller.offset + row, block.offset + position] = 1
+    return gather, reduced, {name: keys[:-1] for name, keys in cells.items()}
+
+
+def _limits(population: Population) -> list[tuple[str, int, str]]:
+    return [
+        (table.pieces[0].vector, table.show_from, table.rest)
+        for table in population.tables
+        if table.show_from is not None and table.rest is not None
+    ]

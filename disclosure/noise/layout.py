@@ -1,0 +1,156 @@
+"""From a policy to linear algebra: the measured cells of a population, the equations between them, the published cells.
+
+Everything is derived from the policy and code lists alone, so that no key, no shape and no weight depends on data.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.codelists import nationalities
+from schemas.errors import UsageError
+from schemas.policy_noise import NATIONALITIES, Code, NoisyTable, Piece, Population, Reading, Side, Vector
+
+Key = tuple[Code, ...]
+Where = Mapping[str, Iterable[Code]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The cells of one vector: `keys` in the order of `attributes`, at `offset` in the population's cells."""
+
+    id: str
+    attributes: tuple[str, ...]
+    keys: tuple[Key, ...]
+    offset: int
+
+    @property
+    def span(self) -> slice:
+        """Where the block lies among the population's cells."""
+        return slice(self.offset, self.offset + len(self.keys))
+
+
+@dataclass(frozen=True)
+class Target:
+    """A published table: its keys (one per row, dimensions in order) and `sums` (rows x cells) that add cells to
+    rows."""
+
+    table: NoisyTable
+    keys: tuple[Key, ...]
+    sums: np.ndarray
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A population's cells. `equations` @ cells = 0 for true counts; `levels` are the sums that are pinned one after
+    another: totals of vectors, their one-way margins, published cells, and the cells themselves."""
+
+    population: Population
+    blocks: dict[str, Block]
+    size: int
+    equations: np.ndarray
+    targets: tuple[Target, ...]
+    levels: tuple[np.ndarray, ...]
+
+
+def categories_of(reading: Reading) -> tuple[Code, ...]:
+    """The categories of an attribute, from the policy or from the whole code list of nationalities."""
+    if reading.categories == NATIONALITIES:
+        return tuple(nationalities())
+    return tuple(reading.categories)
+
+
+def cells_of(population: Population, vector: Vector) -> tuple[Key, ...]:
+    """The cross of a vector's attributes less its impossible cells."""
+    cross = itertools.product(*(categories_of(population.attributes[name]) for name in vector.attributes))
+    return tuple(
+        key for key in cross if not any(_matches(vector.attributes, key, where) for where in vector.impossible)
+    )
+
+
+def build(population: Population, cells: Mapping[str, tuple[Key, ...]] | None = None) -> Layout:
+    """The layout of a population; `cells` replaces the cells of a vector (after small ones were gathered into one)."""
+    replaced = cells or {}
+    blocks: dict[str, Block] = {}
+    size = 0
+    for vector in population.vectors:
+        keys = replaced.get(vector.id, cells_of(population, vector))
+        blocks[vector.id] = Block(vector.id, vector.attributes, keys, size)
+        size += len(keys)
+    equations = _equations(population, blocks, size)
+    targets = tuple(_target(population, table, blocks, size) for table in population.tables)
+    totals = np.vstack([_indicator(block, {}, size) for block in blocks.values()])
+    margins = np.vstack([_margins(block, size) for block in blocks.values()])
+    levels = (totals, margins, np.vstack([target.sums for target in targets]), np.eye(size))
+    return Layout(population, blocks, size, equations, targets, levels)
+
+
+def _matches(attributes: tuple[str, ...], key: Key, where: Where) -> bool:
+    return all(key[attributes.index(name)] in set(codes) for name, codes in where.items())
+
+
+def _indicator(block: Block, where: Where, size: int) -> np.ndarray:
+    if unknown := set(where) - set(block.attributes):
+        raise UsageError(f"The noise policy: vector {block.id} has no attribute {', '.join(sorted(unknown))}.")
+    row = np.zeros(size)
+    row[block.span] = [_matches(block.attributes, key, where) for key in block.keys]
+    return row
+
+
+def _margins(block: Block, size: int) -> np.ndarray:
+    rows = []
+    for position, name in enumerate(block.attributes):
+        for code in dict.fromkeys(key[position] for key in block.keys):
+            rows.append(_indicator(block, {name: (code,)}, size))
+    return np.vstack(rows)
+
+
+def _equations(population: Population, blocks: Mapping[str, Block], size: int) -> np.ndarray:
+    rows = []
+    for relation in population.relations:
+        common = [categories_of(population.attributes[name]) for name in relation.same]
+        for codes in itertools.product(*common):
+            left = {name: (code,) for name, code in zip(relation.same, codes, strict=True)}
+            right = {name: (code,) for name, code in zip(relation.same.values(), codes, strict=True)}
+            rows.append(_side(relation.left, left, blocks, size) - _side(relation.right, right, blocks, size))
+    return np.vstack(rows) if rows else np.zeros((0, size))
+
+
+def _side(side: Side, pinned: Where, blocks: Mapping[str, Block], size: int) -> np.ndarray:
+    if overlap := set(side.where) & set(pinned):
+        raise UsageError(f"The noise policy: a relation of {side.vector} names {', '.join(sorted(overlap))} twice.")
+    return _indicator(blocks[side.vector], {**side.where, **pinned}, size)
+
+
+def _target(population: Population, table: NoisyTable, blocks: Mapping[str, Block], size: int) -> Target:
+    rows: dict[Key, np.ndarray] = {}
+    for piece in table.pieces:
+        block = blocks[piece.vector]
+        choices = [_choices(population, table, piece, block, name) for name in table.dimensions]
+        for combination in itertools.product(*choices):
+            wanted: dict[str, set[Code]] = {name: set(codes) for name, codes in piece.where.items()}
+            for _, where in combination:
+                for name, codes in where.items():
+                    wanted[name] = wanted.get(name, set(codes)) & set(codes)
+            key = tuple(code for code, _ in combination)
+            rows[key] = rows.get(key, np.zeros(size)) + _indicator(block, wanted, size)
+    return Target(table, tuple(rows), np.vstack(list(rows.values())))
+
+
+def _choices(
+    population: Population, table: NoisyTable, piece: Piece, block: Block, name: str
+) -> list[tuple[Code, dict[str, tuple[Code, ...]]]]:
+    if name in piece.fixed:
+        return [(piece.fixed[name], {})]
+    dimension = piece.dims[name]
+    if dimension.attribute not in block.attributes:
+        raise UsageError(f"The noise policy: {table.id}: vector {block.id} has no attribute {dimension.attribute}.")
+    if dimension.groups:
+        return [(code, {dimension.attribute: members}) for code, members in dimension.groups.items()]
+    position = block.attributes.index(dimension.attribute)
+    present = dict.fromkeys(key[position] for key in block.keys)
+    return [(code, {dimension.attribute: (code,)}) for code in present]

@@ -1,0 +1,36 @@
+"""What the noisy regime asks of the ledger: reserve and commit, draw, mark drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class LedgerLike(Protocol):
+    """A budget ledger. Every method commits before it returns."""
+
+    def reserve(self, population: str, audience: str, key: str, rho: float) -> None:
+        """Charge `rho` (zCDP) to the population under `key`; a key that is already there costs nothing.
+
+        Raises BudgetExhausted (exit 5) when the budget does not cover it.
+        """
+
+    def result(self, key: str) -> bytes | None:
+        """The stored noisy result, or None when `key` is unknown or reserved without a draw."""
+
+    def mark_drawn(self, key: str, result: bytes) -> None:
+        """Store the result of a reserved key; the first result stays."""
+
+
+@dataclass(frozen=True)
+class Charge:
+    """One charge of a release: `rho` in zCDP; `epsilon` is set for pure mechanisms; `drawn` is False when it was
+    memoised."""
+
+    population: str
+    audience: str
+    vector: str
+    key: str
+    rho: float
+    epsilon: float | None
+    drawn: bool
