@@ -1,0 +1,75 @@
+"""Keyed hashing and Bloom filters, vectorised over distinct values.
+
+Names repeat, so every distinct value is hashed once: callers factorise, this module fills one row per distinct value,
+and records gather rows. BLAKE2b with a key is a MAC, so no HMAC wrapper is needed (RFC 7693).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint64]
+
+
+def mac(key: bytes, text: str) -> bytes:
+    """HMAC-SHA256 of `text`: the 32-byte pseudonym of a number."""
+    return hmac.digest(key, text.encode("utf-8"), "sha256")
+
+
+def value_hash(key: bytes, text: str) -> int:
+    """A keyed 64-bit value that is never 0 (0 marks an absent token)."""
+    return int.from_bytes(blake2b(text.encode("utf-8"), key=key, digest_size=8).digest(), "little") or 1
+
+
+def bigrams(token: str) -> list[str]:
+    """Padded bigrams of a token, repeats numbered so that `ana` in `banana` counts twice."""
+    padded = f"_{token}_"
+    seen: dict[str, int] = {}
+    grams = []
+    for start in range(len(padded) - 1):
+        gram = padded[start : start + 2]
+        seen[gram] = seen.get(gram, 0) + 1
+        grams.append(f"{gram}{seen[gram]}")
+    return grams
+
+
+def placed_digits(text: str) -> list[str]:
+    """The digits of a date part with their places."""
+    return [f"{place}:{digit}" for place, digit in enumerate(text)]
+
+
+class FilterMaker:
+    """Turns lists of grams into filters of `bits` bits (a power of two) with `hashes` positions per gram."""
+
+    def __init__(self, key: bytes, bits: int, hashes: int) -> None:
+        self._key = key
+        self._bits = bits
+        self._hashes = hashes
+        self._cache: dict[str, int] = {}
+
+    def _gram(self, gram: str) -> int:
+        """The gram's positions as an integer of `bits` bits. 16-bit slices of one digest give the positions."""
+        known = self._cache.get(gram)
+        if known is None:
+            digest = blake2b(gram.encode("utf-8"), key=self._key, digest_size=2 * self._hashes).digest()
+            known = 0
+            for start in range(0, 2 * self._hashes, 2):
+                known |= 1 << (int.from_bytes(digest[start : start + 2], "little") % self._bits)
+            self._cache[gram] = known
+        return known
+
+    def filters(self, rows: Iterable[Sequence[str]]) -> Words:
+        """One filter per row of grams: uint64 of shape (rows, bits / 64), little-endian words."""
+        width = self._bits // 8
+        out = bytearray()
+        for grams in rows:
+            value = 0
+            for gram in grams:
+                value |= self._gram(gram)
+            out += value.to_bytes(width, "little")
+        return np.frombuffer(bytes(out), dtype="<u8").reshape(-1, width // 8)

@@ -1,0 +1,90 @@
+"""Spelling variants away, identity kept: what is done to a value before it is keyed.
+
+Pure functions on single values. Everything here sees identities, so nothing here raises with, logs or stores a value.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from calendar import monthrange
+from datetime import date
+
+from anyascii import anyascii
+
+# Particles carry no identity and come and go between registers (`van der Berg`, `Berg`; `El Amrani`, `Amrani`).
+PARTICLES = frozenset(
+    {"al", "ap", "ben", "bin", "bint", "da", "das", "de", "del", "della", "den", "der", "des", "di", "do", "dos", "du"}
+    | {"e", "el", "ibn", "la", "las", "le", "los", "te", "ten", "ter", "van", "von", "y", "zu"}
+)
+# Longer than any name in use; a longer one is a pasted text, and its first part identifies as well as the whole.
+MAX_NAME = 200
+MAX_TOKENS = 4
+_BREAKS = re.compile(r"[\s\-‐-―/,.;_()|]+")
+_NOT_WORD = re.compile(r"[^a-z0-9]+")
+
+UNKNOWN_SEX = frozenset({"O", ""})
+UNKNOWN_NATIONALITY = frozenset({"XXX", ""})
+
+BirthParts = tuple[str | None, str | None, str | None]
+
+
+def vnumber(text: str | None) -> str | None:
+    """A V-number without dots and blanks; None when nothing is left."""
+    digits = "".join(c for c in text or "" if c.isdigit())
+    return digits or None
+
+
+def fold(text: str) -> str:
+    """Lower-case ASCII letters and digits of one word in any script: decompose, transliterate, drop the rest."""
+    return _NOT_WORD.sub("", anyascii(unicodedata.normalize("NFKD", text).casefold()).lower())
+
+
+def name_tokens(text: str | None) -> tuple[str, ...]:
+    """The parts of a name, sorted: order is not trusted, hyphens and blanks separate, particles drop out.
+
+    A name made of particles only keeps them (`Bin` is a surname somewhere). At most MAX_TOKENS parts: the longest, so
+    that a title or an initial is what gets lost. Empty tuple for an empty or unreadable name.
+    """
+    words = [fold(word) for word in _BREAKS.split((text or "")[:MAX_NAME])]
+    words = [word for word in words if word]
+    kept = sorted({word for word in words if word not in PARTICLES} or set(words))
+    if len(kept) > MAX_TOKENS:
+        kept = sorted(sorted(kept, key=lambda word: (-len(word), word))[:MAX_TOKENS])
+    return tuple(kept)
+
+
+def birth_parts(text: str | None) -> BirthParts:
+    """Year (4 digits), month and day (2 digits) of an ISO date; `00`, `0000` or an absent date leave None."""
+    if not text:
+        return None, None, None
+    year, month, day = (part if part.strip("0") else None for part in text.split("-"))
+    return year, month, day
+
+
+def sex(text: str | None) -> str | None:
+    """V or M; unknown is missing, because two unknowns do not agree."""
+    return None if text is None or text in UNKNOWN_SEX else text
+
+
+def nationality(text: str | None) -> str | None:
+    """The ISO code; XXX (unknown or stateless) is missing."""
+    return None if text is None or text in UNKNOWN_NATIONALITY else text
+
+
+def completed_years(birth: str | None, on: date | None) -> int | None:
+    """Age in completed years on `on`, or None when the known parts of the birth date leave two answers.
+
+    Who is born on 29 February completes a year on 1 March in other years. A date without a day is enough whenever its
+    month is not the month of `on`. Nothing is ever filled in as 1 January.
+    """
+    year, month, day = birth_parts(birth)
+    if year is None or on is None:
+        return None
+    first = (int(month or 1), int(day or 1))
+    last_month = int(month or 12)
+    last = (last_month, int(day) if day else monthrange(int(year), last_month)[1])
+    today = (on.month, on.day)
+    if (today >= first) != (today >= last):
+        return None
+    return on.year - int(year) - (today < last)

@@ -1,0 +1,121 @@
+"""A linkage file as arrays: what the linkage desk computes with.
+
+Rows of one record (an IND person has a row per procedure) that carry the same encodings are one *view*; the views of a
+record are its spellings. An *entity* is one distinct record of a register.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from linkage.fields import Field, Scheme, field_columns
+from schemas.errors import InputRefused
+
+Words = NDArray[np.uint64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Views:
+    """One register. n rows, v views, e entities; entities are sorted by their record pseudonym.
+
+    words    per encoding column uint64 of shape (v, width / 8); zeros where missing.
+    present  per field bool of shape (v,).
+    subject  per view a code that equal pseudonyms share across registers (-1: no number), shape (v,).
+    entity   entity of each view (v,); record: the 32-byte pseudonyms (e, 4) as big-endian words, sorted.
+    row_view, tokens: per row of the linkage file its view (n,), and its token.
+    """
+
+    bron: str
+    words: dict[str, Words]
+    present: dict[str, NDArray[np.bool_]]
+    subject: Index
+    entity: Index
+    records: list[bytes]
+    row_view: Index
+    tokens: pa.Array
+
+    @property
+    def entities(self) -> int:
+        """Number of distinct records."""
+        return len(self.records)
+
+    @property
+    def row_entity(self) -> Index:
+        """Entity of every row, shape (n,)."""
+        return self.entity[self.row_view]
+
+
+def words_of(column: pa.Array, width: int) -> Words:
+    """A fixed-size binary column of `width` bytes as uint64 words of shape (n, width / 8), nulls as zeros."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if not pa.types.is_fixed_size_binary(column.type) or column.type.byte_width != width:
+        raise InputRefused("A linkage file has a column of another width than its schema says; encode it again.")
+    if len(column) == 0:
+        return np.zeros((0, width // 8), dtype=np.uint64)
+    data = np.frombuffer(column.buffers()[1], dtype="<u8", count=(len(column) + column.offset) * (width // 8))
+    words = data.reshape(-1, width // 8)[column.offset :]
+    if column.null_count:
+        words = np.where(np.asarray(column.is_valid())[:, None], words, np.uint64(0))
+    return words
+
+
+def load_views(linkage: dict[str, pa.Table], scheme: Scheme) -> dict[str, Views]:
+    """Views per register, in order of their names. InputRefused when a column is missing or of another width."""
+    for bron, table in linkage.items():
+        missing = [name for name in scheme.arrow().names if name not in table.column_names]
+        if missing:
+            raise InputRefused(
+                f"The linkage file of {bron} lacks {', '.join(missing)}; encode it for profile single-site."
+            )
+    codes = _subject_codes(linkage)
+    return {bron: _load(bron, linkage[bron], codes[bron], scheme) for bron in sorted(linkage)}
+
+
+def _subject_codes(linkage: dict[str, pa.Table]) -> dict[str, Index]:
+    dictionary: dict[bytes, int] = {}
+    out = {}
+    for bron in sorted(linkage):
+        subjects = linkage[bron].column("subject").to_pylist()
+        out[bron] = np.array(
+            [-1 if s is None else dictionary.setdefault(s, len(dictionary)) for s in subjects], np.int64
+        )
+    return out
+
+
+def _load(bron: str, table: pa.Table, subject: Index, scheme: Scheme) -> Views:
+    words = {"record_f": words_of(table.column("record_f"), scheme.arrow().field("record_f").type.byte_width)}
+    present = {}
+    for field in scheme.fields:
+        for name, width in field_columns(field):
+            words[name] = words_of(table.column(name), width)
+        present[field.name] = np.asarray(table.column(_main_column(field)).combine_chunks().is_valid(), dtype=bool)
+    record_bytes = table.column("record").to_pylist()
+    records = sorted(set(record_bytes))
+    place = {record: code for code, record in enumerate(records)}
+    row_entity = np.array([place[record] for record in record_bytes], dtype=np.int64)
+    keys = np.hstack([row_entity[:, None].view(np.uint64), subject[:, None].view(np.uint64), *words.values()])
+    _, first, row_view = np.unique(
+        np.ascontiguousarray(keys).view(np.dtype((np.void, keys.shape[1] * 8))).ravel(),
+        return_index=True,
+        return_inverse=True,
+    )
+    return Views(
+        bron=bron,
+        words={name: column[first] for name, column in words.items()},
+        present={name: column[first] for name, column in present.items()},
+        subject=subject[first],
+        entity=row_entity[first],
+        records=records,
+        row_view=row_view.astype(np.int64),
+        tokens=table.column("token").combine_chunks(),
+    )
+
+
+def _main_column(field: Field) -> str:
+    return field_columns(field)[0][0]
