@@ -39,7 +39,7 @@ def coded(step: Callable[P, R], name: str) -> Callable[P, R]:
         try:
             return step(*args, **kwargs)
         except SchakelError as error:
-            raise type(error)(str(error)) from None
+            raise error.with_traceback(None) from None
         except MemoryError:
             raise StepFailed(f"The step '{name}' ran out of memory; nothing was published.") from None
         except OSError as error:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from flows.desks import ATTRIBUTES, KEYS, LINKAGE
+from flows.desks import ATTRIBUTES, ERROR, KEYS, LINK_TABLES, LINKAGE
 from flows.coded import coded
 from flows.wire import pack_json, pack_table, receive, send, unpack_json, unpack_table
 from schemas.errors import SchakelError, UsageError
@@ -15,20 +15,24 @@ from schemas.errors import SchakelError, UsageError
 def encode(blobs: dict[str, bytes]) -> dict[str, bytes]:
     """The only code path of a run that sees an identity: read the registers, set rows aside, encode."""
     from linkage.encode import encode_registers
-    from linkage.keys import load_key
+    from linkage.keys import StudyKeys, load_key
     from schemas.intake import read_registers, snapshot_digest
+    from schemas.quarantine import QuarantineLimit
     from schemas.study import load_study
 
     task = unpack_json(blobs["task"])
     study = load_study(task["study"])
-    keys = load_key(Path(task["key"]), study.id)
-    intake = read_registers(study, Path(task["data"]))
+    keys = StudyKeys(load_key(Path(task["key"])), study.id)
+    try:
+        intake = read_registers(study, Path(task["data"]))
+    except QuarantineLimit as error:
+        return {ERROR: _refusal(error), "quarantine": pack_table(error.quarantine)}
     encoded = encode_registers(intake, keys, task["profile"])
     facts = {
         "delivered": intake.delivered,
         "duplicates": intake.duplicates,
         "valid": {bron: table.num_rows for bron, table in intake.registers.items()},
-        "snapshot": snapshot_digest(intake, keys.snapshot),
+        "snapshot": snapshot_digest(intake, keys.derive("snapshot", "")),
     }
     answer = {"quarantine": pack_table(intake.quarantine), "facts": pack_json(facts)}
     answer |= {LINKAGE + bron: pack_table(table) for bron, table in encoded.linkage.items()}
@@ -46,12 +50,12 @@ def link(blobs: dict[str, bytes]) -> dict[str, bytes]:
     files = {k.removeprefix(LINKAGE): unpack_table(v) for k, v in blobs.items() if k.startswith(LINKAGE)}
     known = unpack_table(blobs["known"]) if "known" in blobs else None
     links = link_files(files, LinkParameters(), known)
-    return {
-        "persons": pack_table(links.persons),
-        "deterministic": pack_table(links.deterministic),
-        "known": pack_table(links.known),
-        "quality": pack_json(links.quality),
-    }
+    answer = {name: pack_table(getattr(links, name)) for name in LINK_TABLES}
+    return answer | {"quality": pack_json(links.quality)}
+
+
+def _refusal(error: SchakelError) -> bytes:
+    return pack_json({"exit_code": error.exit_code, "sentence": str(error)})
 
 
 DESKS = {"encode": encode, "link": link}
@@ -68,7 +72,7 @@ def main() -> int:
             raise UsageError("A desk is either encode or link.")
         answer = coded(DESKS[name], name)(receive(sys.stdin.buffer))
     except SchakelError as error:
-        answer = {"error": pack_json({"kind": type(error).__name__, "sentence": str(error)})}
+        answer = {ERROR: _refusal(error)}
     send(answer_to, answer)
     return 0
 

@@ -21,11 +21,16 @@ import pyarrow as pa
 
 from flows.coded import StepFailed
 from flows.wire import pack_json, pack_table, receive, send, unpack_json, unpack_table
-from schemas import errors
+from linkage.link import Links
+from schemas.errors import InputRefused, UsageError
+from schemas.quarantine import QuarantineLimit
 
 LINKAGE = "linkage/"
 ATTRIBUTES = "attributes/"
 KEYS = "keys/"
+ERROR = "error"
+LINK_TABLES = ("persons", "deterministic", "known", "review")
+_BY_EXIT_CODE = {kind.exit_code: kind for kind in (UsageError, InputRefused, StepFailed)}
 
 
 @dataclass(frozen=True)
@@ -46,16 +51,6 @@ class Encoded:
     facts: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Linked:
-    """What the link desk answers: persons per token, the same by number alone, the stable map, and quality estimates."""
-
-    persons: pa.Table
-    deterministic: pa.Table
-    known: pa.Table
-    quality: dict[str, Any]
-
-
 def encode_at_desk(study_ref: str, data: Path, key_file: Path, profile: str, *, with_keys: bool = False) -> Encoded:
     """Read and encode `data` in a child process; InputRefused (3) and UsageError (2) come through as they were said."""
     task = {"study": study_ref, "data": str(data), "key": str(key_file), "profile": profile, "with_keys": with_keys}
@@ -69,18 +64,14 @@ def encode_at_desk(study_ref: str, data: Path, key_file: Path, profile: str, *, 
     )
 
 
-def link_at_desk(linkage: dict[str, bytes], known: pa.Table | None) -> Linked:
+def link_at_desk(linkage: dict[str, bytes], known: pa.Table | None) -> Links:
     """Link sealed linkage files in a child process that has neither the key nor an attribute."""
     blobs = {LINKAGE + bron: blob for bron, blob in linkage.items()}
     if known is not None:
         blobs["known"] = pack_table(known)
     answer = _ask("link", blobs)
-    return Linked(
-        persons=unpack_table(answer["persons"]),
-        deterministic=unpack_table(answer["deterministic"]),
-        known=unpack_table(answer["known"]),
-        quality=unpack_json(answer["quality"]),
-    )
+    tables = {name: unpack_table(answer[name]) for name in LINK_TABLES}
+    return Links(**tables, quality=unpack_json(answer["quality"]))
 
 
 def _ask(desk: str, blobs: dict[str, bytes]) -> dict[str, bytes]:
@@ -103,8 +94,9 @@ def _ask(desk: str, blobs: dict[str, bytes]) -> dict[str, bytes]:
             raise StepFailed(
                 f"The {desk} desk ended before it answered (out of memory, or killed); nothing was published."
             ) from None
-    if "error" in answer:
-        said = unpack_json(answer["error"])
-        kind = getattr(errors, said["kind"], StepFailed)
-        raise kind(said["sentence"])
+    if ERROR in answer:
+        said = unpack_json(answer[ERROR])
+        if "quarantine" in answer:
+            raise QuarantineLimit(said["sentence"], unpack_table(answer["quarantine"]))
+        raise _BY_EXIT_CODE[said["exit_code"]](said["sentence"])
     return answer

@@ -6,6 +6,8 @@ Tasks pass the id, never a frame, because what a task receives or returns may be
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -29,6 +31,10 @@ class RunMemory:
             raise TypeError(f"{name} is not what this step expects")
         return value
 
+    def has(self, name: str) -> bool:
+        """Whether something is kept under `name`."""
+        return name in self._values
+
     def drop(self, *names: str) -> None:
         """Forget values that no later step needs."""
         for name in names:
@@ -38,18 +44,17 @@ class RunMemory:
 _RUNS: dict[str, RunMemory] = {}
 
 
-def open_run() -> RunMemory:
-    """A new, empty run."""
+@contextmanager
+def opened() -> Iterator[RunMemory]:
+    """A new, empty run; everything of it is forgotten at the end of the block."""
     memory = RunMemory()
     _RUNS[memory.run_id] = memory
-    return memory
+    try:
+        yield memory
+    finally:
+        _RUNS.pop(memory.run_id, None)
 
 
 def run(run_id: str) -> RunMemory:
     """The run that this process is carrying out under `run_id`."""
     return _RUNS[run_id]
-
-
-def close_run(run_id: str) -> None:
-    """Forget everything of a run."""
-    _RUNS.pop(run_id, None)

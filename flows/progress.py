@@ -14,7 +14,7 @@ class Progress:
     """Names every step before it starts and says how long it took; on a terminal with a moving sign in between."""
 
     def __init__(self, title: str) -> None:
-        self._console = Console(file=sys.stderr, highlight=False)
+        self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
         self._console.print(f"[bold]{title}[/bold]")
 
     @contextmanager

@@ -1,0 +1,156 @@
+"""Setting an installation up, and finding out what is wrong with one: every finding names its fix."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from disclosure.log.audit import verify_log
+from disclosure.store import DATABASE
+from flows.settings import SAFE_ENVIRONMENT, Settings
+from flows.state import State, open_state
+from linkage.keys import load_key
+from schemas.errors import SchakelError
+from schemas.study import shipped_studies
+
+WORKS_WITH = {
+    "prefect": "3.8.8",
+    "pandas": "2.3.3",
+    "opendp": "0.16.0",
+    "recordlinkage": "0.16",
+}
+"""Versions that were seen to work together; others fail in ways that `pip check` does not see (docs/adr/0004)."""
+FASTAPI_BEFORE = (0, 151)
+FREE_BYTES = 1 << 30
+CLOCK_FROM = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `fix` is empty where it is good."""
+
+    what: str
+    found: str
+    fix: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Nothing has to be done."""
+        return not self.fix
+
+    def line(self) -> str:
+        """One line for the terminal."""
+        return f"{'ok  ' if self.good else 'FIX '} {self.what}: {self.found}" + (f" -> {self.fix}" if self.fix else "")
+
+
+def set_up(settings: Settings) -> Iterator[str]:
+    """Make state folder, log and signing key where they are missing; says what was made and what was there."""
+    there = (settings.state / DATABASE).exists()
+    with open_state(settings, create=True) as state:
+        yield f"State folder {state.store.directory}: {'was there, unchanged' if there else 'made'}"
+        public = state.store.directory / "keys" / "signing.pub.pem"
+        if state.log.key is not None and not public.exists():
+            public.write_bytes(state.log.key.public_pem())
+        yield f"Public key for auditors: {public}; hand it over in person, a release never vouches for its own key"
+        for study in shipped_studies():
+            made = state.require_key(study)
+            yield f"Study secret {state.key_file(study)}: {'made; back it up apart from the state' if made else 'was there'}"
+
+
+def diagnose(settings: Settings) -> list[Finding]:
+    """Look at everything a run needs; never raises for what it finds."""
+    findings = [*_versions(), *_environment(), _disk(settings), _clock()]
+    findings += _state(settings) if (settings.state / DATABASE).exists() else [
+        Finding("state", f"none in {settings.state}", "run `schakel setup`")
+    ]  # fmt: skip
+    return findings
+
+
+def _versions() -> Iterator[Finding]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", python, "" if sys.version_info >= (3, 11) else "use Python 3.11 or newer")
+    for name, wanted in WORKS_WITH.items():
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            found = "missing"
+        yield Finding(name, found, "" if found == wanted else f"install {name} {wanted}: `make setup`")
+    found = version("fastapi")
+    good = tuple(int(part) for part in found.split(".")[:2]) < FASTAPI_BEFORE
+    yield Finding("fastapi", found, "" if good else "install fastapi <0.151, later ones break Prefect's server")
+
+
+def _environment() -> Iterator[Finding]:
+    for name, wanted in SAFE_ENVIRONMENT.items():
+        found = os.environ.get(name)
+        if found is not None and found.lower() != wanted:
+            yield Finding(name, found, f"unset it; Schakel sets it to {wanted}, because otherwise Prefect keeps or sends data")
+    for name in ("PREFECT_LOCAL_STORAGE_PATH", "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"):
+        if name in os.environ:
+            yield Finding(name, "set", "unset it; results of Schakel are never stored")
+    yield Finding("Prefect settings", "looked at")
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = next(path for path in (settings.state, *settings.state.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    fix = "" if free >= FREE_BYTES else "free some space; a release needs room beside the last one"
+    return Finding("disk", f"{free / FREE_BYTES:.1f} GiB free at {folder}", fix)
+
+
+def _clock() -> Finding:
+    now = datetime.now(UTC)
+    return Finding("clock", f"{now:%Y-%m-%d %H:%M} UTC", "" if now > CLOCK_FROM else "set the clock; log entries carry it")
+
+
+def _state(settings: Settings) -> list[Finding]:
+    findings = [_mode(path) for path in (settings.state, settings.state / DATABASE)]
+    findings += [_mode(path) for path in sorted((settings.state / "keys").glob("*")) if not path.name.endswith(".pub.pem")]
+    try:
+        with open_state(settings) as state:
+            for look in (_log, _ledger, _checkpoint, _secrets):
+                findings.append(_tried(look, state))
+    except SchakelError as error:
+        findings.append(Finding("state", "cannot be opened", str(error)))
+    return findings
+
+
+def _mode(path: Path) -> Finding:
+    mode = path.stat().st_mode & 0o777
+    return Finding(str(path), f"mode {mode:o}", "" if not mode & 0o077 else f"chmod {'700' if path.is_dir() else '600'} {path}")
+
+
+def _tried(look: Callable[[State], Finding], state: State) -> Finding:
+    try:
+        return look(state)
+    except SchakelError as error:
+        return Finding(look.__name__.strip("_"), "does not hold", str(error))
+
+
+def _log(state: State) -> Finding:
+    return Finding("log", f"{verify_log(state.log)} entries hold together")
+
+
+def _ledger(state: State) -> Finding:
+    state.ledger().verify()
+    return Finding("ledger", "every charge is in the log")
+
+
+def _checkpoint(state: State) -> Finding:
+    with state.store.reading() as tx:
+        last = state.log.last_checkpoint(tx)
+    return Finding("last checkpoint", "none" if last is None else f"over {last[0]} entries")
+
+
+def _secrets(state: State) -> Finding:
+    made = sorted({json.dumps(leaf["study"]).strip('"') for leaf in state.leaves(kind="study_key_made")})
+    for study in made:
+        load_key(state.key_file(study))
+    return Finding("study secrets", ", ".join(made) or "none yet")

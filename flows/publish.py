@@ -1,0 +1,72 @@
+"""The last step: protected tables -> a release folder and its leaf, together or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from disclosure.manifest import Origin, seal_release
+from disclosure.publication import begin_publication, finish_publication, stage
+from disclosure.states import find_release
+from flows.job import CODE_VERSION, Job
+from flows.memory import RunMemory
+from flows.progress import Progress
+from flows.publication import MethodFacts, write_public, write_restricted
+from flows.state import State
+from linkage.link import Links
+from schemas.errors import IntegrityError, UsageError
+from schemas.release import MANIFEST, PUBLIC, RESTRICTED
+
+
+def releases_folder(out: Path, study: str) -> Path:
+    """Where the releases of a study lie."""
+    return out / "releases" / study
+
+
+def require_known_releases(out: Path, state: State) -> None:
+    """IntegrityError (6) where `out` holds releases that this log does not know: a fresh state must be no fresh budget."""
+    for manifest in sorted(out.glob(f"releases/*/*/{MANIFEST}")):
+        name = manifest.parent.name
+        with state.store.reading() as tx:
+            known = find_release(tx, name) is not None
+        if not known:
+            raise IntegrityError(
+                f"{manifest.parent} is a release that the log in {state.store.directory} does not know; "
+                "set SCHAKEL_STATE to the state folder that made it, or choose another --out."
+            )
+
+
+def publish(memory: RunMemory) -> None:
+    """Write all files beside the final place, sign, commit leaf and intent, rename."""
+    job, state = memory.get("job", Job), memory.get("state", State)
+    release, snapshot = memory.get("release_id", str), memory.get("snapshot", str)
+    final = releases_folder(memory.get("out", Path), job.study.id) / release
+    origin = Origin(job.study.id, snapshot, job.policy_digest, job.catalogue_digest, CODE_VERSION)
+    with memory.get("progress", Progress).step("Writing the release") as said, stage(state.store, release, final) as staged:
+        files = _write_files(memory, staged.folder)
+        keys = state.keys(job.study.id)
+        if state.log.key is None:
+            raise UsageError("This log was opened for reading; a release needs the signing key.")
+        manifest = seal_release(staged.folder, origin, keys.derive("salts", ""), state.log.key)
+        with state.store.transaction() as tx:
+            begin_publication(
+                tx, state.log, staged, study=job.study.id, manifest=manifest, snapshot=snapshot,
+                policy=job.policy_digest, code=CODE_VERSION, actor=state.actor, role=state.role,
+            )  # fmt: skip
+        finish_publication(state.store, state.log, release)
+        memory.put("folder", final)
+        said.append(f"{files} files")
+
+
+def _write_files(memory: RunMemory, folder: Path) -> int:
+    job = memory.get("job", Job)
+    facts = memory.get("facts", MethodFacts)
+    written = 0
+    for part, name, write in ((PUBLIC, "public", write_public), (RESTRICTED, "restricted", write_restricted)):
+        (folder / part).mkdir(mode=0o700)
+        written += len(write(folder / part, memory.get(name, dict), job.catalogue, job.study, facts))
+    return written
+
+
+def linked_registers(memory: RunMemory) -> bool:
+    """Whether this run linked more than one register."""
+    return len(set(memory.get("links", Links).persons["bron"].to_pylist())) > 1
