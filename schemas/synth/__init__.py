@@ -7,6 +7,6 @@ May import     schemas only.
 """
 
 from schemas.synth.dirt import PRESETS, Dirt, LinkedDirt, Population, Preset, RowDirt
-from schemas.synth.synthesise import Summary, synthesise
+from schemas.synth.registers import Summary, synthesise
 
 __all__ = ["PRESETS", "Dirt", "LinkedDirt", "Population", "Preset", "RowDirt", "Summary", "synthesise"]

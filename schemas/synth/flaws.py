@@ -1,7 +1,7 @@
 """Bad rows: one broken rule per row, so that what intake must set aside, and at which column, is known.
 
 Two reasons of `schemas.quarantine` are not planted: `sleutel_dubbel`, because another row falls with it, and in Parquet
-`aantal_velden`, which only a text file can have.
+`rij_onleesbaar`, which only a text file can have.
 """
 
 from __future__ import annotations

@@ -19,8 +19,9 @@ from schemas.toml import Strict, read_toml
 
 SURNAME_TAIL = 12_000
 GIVEN_TAIL = 1_500
-# Zipf-Mandelbrot p(r) ~ (r + shift)^-exponent: most people have a common name and there are always rare ones. In a mixed
-# register the first surname covers 2.8 % (reference: 1.7 %); two people share one with probability .006 (reference: .011).
+# Zipf-Mandelbrot p(r) ~ (r + shift)^-exponent: most people have a common name and there are always rare ones. In a
+# mixed register the first surname covers 2.8 % of the people (reference: 1.7 %), and two people share theirs with
+# probability .006 (reference: .011).
 EXPONENT, SHIFT = 2.0, 15.0
 # Composed names are shuffled once, by a constant, so that common ones do not all start with the same syllable.
 _SHUFFLE = 20150707

@@ -53,6 +53,12 @@ class People:
     def __len__(self) -> int:
         return len(self.sex)
 
+    def leave_no_register_empty(self, population: Population) -> None:
+        """Put somebody into a register that chance left empty: intake rightly refuses a delivery without a row."""
+        self.in_dtv[0] |= population.dtv > 0 and not self.in_dtv.any()
+        self.in_iom[-1] |= population.iom > 0 and not self.in_iom.any()
+        self.in_ind[0] |= not self.in_ind.any()
+
 
 def draw_people(rng: np.random.Generator, n: int, period: Period, population: Population, dirt: Dirt) -> People:
     """`n` people. The draws do not depend on `dirt`, except that look-alikes and twins copy from others."""

@@ -147,6 +147,8 @@ class _Run:
 
     def _chunk(self, chunk: int, first: int, n: int, deliveries: list[_Delivery], links: TextIO) -> None:
         people = draw_people(self._rng(chunk, _PEOPLE), n, self.period, self.population, self.dirt)
+        if chunk == 0:
+            people.leave_no_register_empty(self.population)
         own = self.numbers.of(first + np.arange(n))
         for at, delivery in enumerate(deliveries):
             events, slips = self._rng(chunk, _EVENTS + at), self._rng(chunk, _SLIPS + at)
