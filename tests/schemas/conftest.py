@@ -13,7 +13,7 @@ Deliver = Callable[..., Path]
 
 @pytest.fixture
 def deliver(tmp_path: Path) -> Deliver:
-    """Write the three registers; keyword arguments replace a register's text (str, with header), rows (list) or bytes."""
+    """Write the three registers; arguments replace a register's text (str, with header), rows (list) or bytes."""
 
     def write(**registers: str | bytes | list[str] | None) -> Path:
         for kind, row in GOOD.items():

@@ -14,7 +14,8 @@ REFERENCE = ROOT / "tests" / "reference"
 HEADERS = {
     "ind": "vnummer;voornamen;achternaam;geboortedatum;geslacht;nationaliteit;procedure;datum_aanvraag;datum_besluit;"
     "besluit;datum_bezwaar;besluit_bezwaar;grond",
-    "dtv": "d9_nummer;vnummer;achternaam;voornamen;geboortedatum;geslacht;nationaliteit;d9_start;d9_einde;aangifte;uitstroom",
+    "dtv": "d9_nummer;vnummer;achternaam;voornamen;geboortedatum;geslacht;nationaliteit;d9_start;d9_einde;"
+    "aangifte;uitstroom",
     "iom": "iom_nummer,vnummer,naam,geboortedatum,geslacht,nationaliteit,vertrekdatum,bestemming,verwijzers",
 }
 ENCODINGS = {"ind": "utf-8", "dtv": "cp1252", "iom": "utf-8-sig"}

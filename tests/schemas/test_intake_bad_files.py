@@ -28,10 +28,16 @@ CASES = {
     "byte-order mark only": ({"iom": b"\xef\xbb\xbf"}, ["iom.csv is empty"]),
     "header only": ({"ind": HEADERS["ind"] + "\r\n"}, ["ind.csv holds a header and no rows"]),
     "header without line end": ({"ind": HEADERS["ind"]}, ["ind.csv holds a header and no rows"]),
-    "no header": ({"ind": GOOD["ind"] + "\r\n" + GOOD["ind"] + "\r\n"}, ["ind.csv lacks the columns vnummer, voornamen"]),
+    "no header": (
+        {"ind": GOOD["ind"] + "\r\n" + GOOD["ind"] + "\r\n"},
+        ["ind.csv lacks the columns vnummer, voornamen"],
+    ),
     "one column less": ({"dtv": DTV.replace(b"d9_einde", b"einde")}, ["dtv.csv lacks the column d9_einde"]),
     "one column twice": ({"ind": IND.replace(b"grond", b"besluit")}, ["ind.csv lacks the column grond"]),
-    "needed column twice": ({"dtv": DTV.replace(b"uitstroom", b"uitstroom;vnummer")}, ["dtv.csv has the column vnummer twice"]),
+    "needed column twice": (
+        {"dtv": DTV.replace(b"uitstroom", b"uitstroom;vnummer")},
+        ["dtv.csv has the column vnummer twice"],
+    ),
     "separator": ({"ind": IND.replace(b";", b",")}, ["ind.csv lacks the columns", "not separated by ';'"]),
     "UTF-8 for cp1252": ({"dtv": DTV.decode("cp1252").encode()}, ["dtv.csv is not written in cp1252"]),
     "cp1252 for UTF-8": ({"ind": IND.decode().encode("cp1252")}, ["ind.csv is not written in utf-8"]),
@@ -39,7 +45,10 @@ CASES = {
     "UTF-16": ({"ind": IND.decode().encode("utf-16")}, ["ind.csv is not written in utf-8"]),
     "breaks off": ({"ind": IND + b"2930279489;Zo"}, ["ind.csv breaks off in line 3"]),
     "breaks off in the only row": ({"ind": IND[:-9]}, ["ind.csv"]),
-    "open quotation mark": ({"iom": HEADERS["iom"] + '\r\nIOM201200001,,"ZANDSTRA,12/03/1985,F\r\n' }, ["iom.csv", "line 2", "never closes"]),
+    "open quotation mark": (
+        {"iom": HEADERS["iom"] + '\r\nIOM201200001,,"ZANDSTRA,12/03/1985,F\r\n'},
+        ["iom.csv", "line 2", "never closes"],
+    ),
     "open quotation mark, long": ({"ind": IND + b'"Zandstra;' + IND * 1500}, ["ind.csv", "line 3", "never closes"]),
 }
 
@@ -50,7 +59,9 @@ def refused(data_dir: Path, **study: object) -> str:
         read_registers(lenient(**study), data_dir)
     error = caught.value
     assert error.exit_code == 3
-    assert error.__context__ is None or isinstance(error.__context__, InputRefused), "a context would carry values along"
+    assert error.__context__ is None or isinstance(error.__context__, InputRefused), (
+        "a context would carry values along"
+    )
     assert not [value for value in VALUES if value in str(error)]
     assert str(error).endswith(".")
     assert "\n" not in str(error)
@@ -77,7 +88,9 @@ def test_a_cut_file_never_passes_for_a_whole_one(lost: int, deliver: Deliver) ->
         return
     assert lost <= len(b"AANGIFTE\r\n")
     if lost not in (1, 2, len(b"AANGIFTE\r\n")):
-        assert intake.quarantine.to_pylist() == [{"bron": "IND", "regel": 3, "kolom": "grond", "reden": "code_buiten_lijst"}]
+        assert intake.quarantine.to_pylist() == [
+            {"bron": "IND", "regel": 3, "kolom": "grond", "reden": "code_buiten_lijst"}
+        ]
 
 
 def test_two_files_of_one_register_are_refused(deliver: Deliver) -> None:
@@ -104,7 +117,10 @@ def test_damaged_parquet_is_refused(content: bytes, deliver: Deliver) -> None:
 def test_cut_parquet_and_excel_are_refused(deliver: Deliver) -> None:
     folder = deliver(ind=None)
     frame = _frame()
-    for name, write in (("ind.parquet", frame.to_parquet), ("ind.xlsx", lambda target: frame.to_excel(target, index=False))):
+    for name, write in (
+        ("ind.parquet", frame.to_parquet),
+        ("ind.xlsx", lambda target: frame.to_excel(target, index=False)),
+    ):
         target = io.BytesIO()
         write(target)
         for share in (0.2, 0.5, 0.9, 0.99):
@@ -151,7 +167,9 @@ def test_parquet_without_rows_or_columns_is_refused(deliver: Deliver) -> None:
 def test_parquet_types_that_are_no_text_date_or_number_are_refused(column: pa.Array, deliver: Deliver) -> None:
     folder = deliver(ind=None)
     table = pa.Table.from_pandas(_frame())
-    pq.write_table(table.set_column(table.column_names.index("datum_besluit"), "datum_besluit", column), folder / "ind.parquet")
+    pq.write_table(
+        table.set_column(table.column_names.index("datum_besluit"), "datum_besluit", column), folder / "ind.parquet"
+    )
     assert "ind.parquet: datum_besluit" in refused(folder)
 
 

@@ -35,7 +35,11 @@ def test_quarantine_is_the_expected_one(reference: Intake) -> None:
 def test_duplicates_are_dropped_and_the_first_stays(reference: Intake) -> None:
     assert reference.duplicates == {"IND": 4, "DTV": 0, "IOM": 0}
     assert not set(range(3022, 3026)) & set(reference.registers["IND"]["regel"].to_pylist())
-    assert {bron: events.num_rows for bron, events in reference.registers.items()} == {"IND": 3020, "DTV": 128, "IOM": 155}
+    assert {bron: events.num_rows for bron, events in reference.registers.items()} == {
+        "IND": 3020,
+        "DTV": 128,
+        "IOM": 155,
+    }
 
 
 def test_nothing_of_wodc2020_is_set_aside() -> None:
@@ -129,8 +133,18 @@ def test_parquet_numbers_and_dates_of_every_type_survive(reference: Intake, tmp_
     good = reference.registers["IND"].drop_columns(["regel"])
     number = good["vnummer"].cast(pa.int64())
     day = good["datum_aanvraag"]
-    for vnummer in (number, number.cast(pa.float64()), number.cast(pa.decimal128(19, 0)), number.cast(pa.decimal128(21, 2))):
-        for moment in (day, day.cast(pa.date64()), day.cast(pa.timestamp("ns")), pc.dictionary_encode(day.cast(pa.string()))):
+    for vnummer in (
+        number,
+        number.cast(pa.float64()),
+        number.cast(pa.decimal128(19, 0)),
+        number.cast(pa.decimal128(21, 2)),
+    ):
+        for moment in (
+            day,
+            day.cast(pa.date64()),
+            day.cast(pa.timestamp("ns")),
+            pc.dictionary_encode(day.cast(pa.string())),
+        ):
             table = good.set_column(0, "vnummer", vnummer)
             table = table.set_column(table.column_names.index("datum_aanvraag"), "datum_aanvraag", moment)
             pq.write_table(table, tmp_path / "ind.parquet")
@@ -169,7 +183,11 @@ def test_the_snapshot_depends_on_the_key_and_on_every_cell(reference: Intake) ->
 
 def test_shifting_text_between_cells_changes_the_snapshot(reference: Intake) -> None:
     iom = reference.registers["IOM"].slice(0, 1)
-    names = {"achternaam": "AB", "voornamen": "C"}, {"achternaam": "A", "voornamen": "BC"}, {"achternaam": "2:AB", "voornamen": "C"}
+    names = (
+        {"achternaam": "AB", "voornamen": "C"},
+        {"achternaam": "A", "voornamen": "BC"},
+        {"achternaam": "2:AB", "voornamen": "C"},
+    )
     digests = {snapshot_digest(_with(reference, "IOM", _named(iom, cells)), KEY) for cells in names}
     assert len(digests) == 3
 
@@ -188,7 +206,11 @@ def test_columns_in_any_order_and_extra_columns_change_nothing(reference: Intake
     rng = random.Random(3)
     for stem in ("ind", "dtv", "iom"):
         dialect = STUDY.registers[stem].dialect
-        table = _plain_table(stem) | {"opmerking": ["nooit lezen"] * len(_plain_table(stem)["vnummer"]), "": None, " x": None}
+        table = _plain_table(stem) | {
+            "opmerking": ["nooit lezen"] * len(_plain_table(stem)["vnummer"]),
+            "": None,
+            " x": None,
+        }
         names = list(table)
         rng.shuffle(names)
         rows = zip(*(table[name] or ["-"] * len(table["vnummer"]) for name in names), strict=True)
