@@ -53,7 +53,7 @@ def test_every_cell_equals_a_plain_reading(reference: Intake) -> None:
     for register in STUDY.registers.values():
         dialect = register.dialect
         with (EXAMPLES / "nr2015" / f"{register.file}.csv").open(encoding=dialect.encoding, newline="") as handle:
-            rows = {n: row for n, row in enumerate(csv.DictReader(handle, delimiter=dialect.separator), start=2)}
+            rows = dict(enumerate(csv.DictReader(handle, delimiter=dialect.separator), start=2))
         for event in reference.registers[register.bron].to_pylist():
             assert event == _plain(rows[event["regel"]], event["regel"], dialect.date_format, dict(dialect.sex))
 
@@ -104,7 +104,7 @@ def _typed(table: dict[str, list[object]], date_format: str) -> dict[str, list[o
             return value
         if name == "vnummer":
             return int(value) if value.isdigit() else value
-        if "datum" in name or name.startswith("d9_") and name != "d9_nummer":
+        if "datum" in name or (name.startswith("d9_") and name != "d9_nummer"):
             try:
                 return datetime.strptime(value, date_format)
             except ValueError:
