@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.errors import UsageError
 from schemas.synth.dirt import RowDirt
 
 _PART = re.compile(r"(%[Ymd])")
@@ -38,13 +37,10 @@ class Parts:
         return cls(*(np.where(known, part, 0) for part in (year, month, day)))
 
     def text(self, date_format: str) -> np.ndarray:
-        """Object array of str in `date_format`, which may use %Y, %m and %d only (UsageError otherwise)."""
+        """Object array of str in `date_format`: %Y, %m and %d once each, as the study file guarantees."""
         values = {"%Y": _FOUR[self.year], "%m": _TWO[self.month], "%d": _TWO[self.day]}
-        pieces = _PART.split(date_format)
-        if "%" in "".join(p for p in pieces if p not in values) or set(values) - set(pieces):
-            raise UsageError(f"Date format '{date_format}' cannot be written; use %Y, %m and %d, once each.")
         text = np.full(len(self.year), "", dtype=object)
-        for piece in pieces:
+        for piece in _PART.split(date_format):
             text = text + values.get(piece, piece)
         text[self.year == 0] = ""
         return text

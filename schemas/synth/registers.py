@@ -127,6 +127,15 @@ class _Run:
         for name in names:
             if (out / name).exists():
                 raise UsageError(f"{out} already holds {name}; name an empty folder, nothing is overwritten.")
+        try:
+            return self._write_files(out, registers, names)
+        except BaseException:
+            # Half a delivery would look like a whole one.
+            for name in names:
+                (out / name).unlink(missing_ok=True)
+            raise
+
+    def _write_files(self, out: Path, registers: list[Register], names: tuple[str, ...]) -> Summary:
         with ExitStack() as stack:
             links = stack.enter_context((out / TRUE_LINKS).open("x", encoding="utf-8", newline=""))
             links.write("bron,sleutel,persoon\n")

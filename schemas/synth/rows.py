@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from schemas.errors import UsageError
 from schemas.extracts import EXTRACTS
 from schemas.study import Register
 from schemas.synth.dates import days_text, write_births
@@ -18,6 +19,7 @@ from schemas.synth.routes import Period, dtv_rows, ind_rows, iom_rows
 from schemas.synth.spelling import write_names
 from schemas.synth.write import in_one_column
 
+SEXES = ("V", "M", "O")
 # Record numbers as the two registers print them, from year and serial number.
 RECORD_NUMBER = {"dtv": "D9-{:d}-{:04d}", "iom": "IOM{:d}{:05d}"}
 
@@ -45,6 +47,10 @@ class Maker:
         self._period = period
         self._serial: Counter[int] = Counter()
         sexes = {canonical: source for source, canonical in reversed(register.dialect.sex.items())}
+        if len(sexes) < len(SEXES):
+            raise UsageError(
+                f"The dialect of {register.bron} lacks a code for one of {', '.join(SEXES)}; add it to sex."
+            )
         self._sex = np.vectorize(sexes.__getitem__, otypes=[object])
 
     def make(

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import UsageError
 from schemas.synth.dates import Parts, days_text, write_births
 from schemas.synth.dirt import PRESETS, Dirt, LinkedDirt, Population, RowDirt
 from schemas.synth.names import load_pools
@@ -46,12 +45,6 @@ def test_an_absent_date_is_empty_and_a_partial_one_has_zeros() -> None:
     assert days_text(np.array(["NaT"], dtype="datetime64[D]"), "%d-%m-%Y").tolist() == [""]
     partial = Parts(np.array([1985, 1985]), np.array([0, 5]), np.array([0, 0]))
     assert partial.text("%d-%m-%Y").tolist() == ["00-00-1985", "00-05-1985"]
-
-
-@pytest.mark.parametrize("date_format", ["%d %b %Y", "%Y-%m", "%y-%m-%d"])
-def test_a_format_that_cannot_be_written_is_refused(date_format: str) -> None:
-    with pytest.raises(UsageError, match="Date format"):
-        days_text(np.array(["2010-01-01"], dtype="datetime64[D]"), date_format)
 
 
 @given(st.integers(0, 2**32), st.lists(st.dates(date(1940, 1, 1), date(2014, 12, 30)), min_size=1, max_size=30))

@@ -199,3 +199,21 @@ def test_names_are_skewed_as_in_life(like_reference: Path) -> None:
     for sign in ("-", "El ", "'", "é", "ć"):
         assert both.str.contains(sign, regex=False).any(), sign
     assert first.voornamen.str.count(" ").max() == 2
+
+
+def test_who_is_who_follows_the_population(tmp_path: Path) -> None:
+    population = Population(
+        dtv=0.4, dtv_twice=0.3, second_given=0.6, double_surname=0.4, sex_unknown=0.1, iom=0.2, iom_known=0.7
+    )
+    out = tmp_path / "p"
+    summary = synthesise(out, people=4000, seed=6, dirt=PRESETS["clean"], population=population)
+    registers = read(out, out / "true_links.csv")
+    first = registers["IND"].drop_duplicates("persoon")
+    assert fits(summary.people["DTV"], 4000, 0.4)
+    assert fits(summary.rows["DTV"] - summary.people["DTV"], summary.people["DTV"], 0.3)
+    assert fits(int((first.geslacht == "O").sum()), len(first), 0.1)
+    # Nobody is called Ana Ana, so slightly fewer than drawn have a second name.
+    assert 0.55 < first.voornamen.str.contains(" ").mean() < 0.61
+    assert 0.36 < first.achternaam.str.contains("-|[a-z] [A-Z]", regex=True).mean() < 0.46
+    elsewhere = set(registers["IOM"].persoon) - set(registers["DTV"].persoon)
+    assert fits(len(elsewhere & set(first.persoon)), len(elsewhere), 0.7)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -214,8 +216,56 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["ind.csv"]
 
 
+def test_a_dialect_that_cannot_say_unknown_is_refused(tmp_path: Path) -> None:
+    study = load_study("wodc2020")
+    ind = study.registers["ind"]
+    dialect = ind.dialect.model_copy(update={"sex": {"V": "V", "M": "M"}})
+    study = study.model_copy(update={"registers": {"ind": ind.model_copy(update={"dialect": dialect})}})
+    with pytest.raises(UsageError, match="lacks a code"):
+        synthesise(tmp_path / "x", people=10, seed=1, study=study)
+
+
+def test_another_dialect_comes_from_the_study_file_alone(tmp_path: Path) -> None:
+    study = load_study("wodc2020")
+    ind = study.registers["ind"]
+    update = {"separator": "|", "encoding": "latin-1", "date_format": "%m.%d.%Y", "name_column": "naam"}
+    register = ind.model_copy(update={"dialect": ind.dialect.model_copy(update=update), "file": "levering"})
+    study = study.model_copy(update={"registers": {"ind": register}})
+    synthesise(tmp_path, people=500, seed=1, study=study)
+    header = (tmp_path / "levering.csv").read_text(encoding="latin-1").splitlines()[0]
+    assert header.startswith("vnummer|naam|geboortedatum")
+    intake = read_registers(study, tmp_path)
+    assert intake.quarantine.select(["bron", "regel", "kolom"]).to_pylist() == json.loads(
+        (tmp_path / "expected_quarantine.json").read_text()
+    )
+
+
 @pytest.mark.parametrize(("people", "seed"), [(0, 1), (-3, 1), (10**9, 1), (10, -1)])
 def test_senseless_sizes_are_refused(tmp_path: Path, people: int, seed: int) -> None:
     with pytest.raises(UsageError):
         synthesise(tmp_path / "x", people=people, seed=seed)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_failed_run_leaves_no_half_delivery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("schemas.synth.registers._write_links", full)
+    with pytest.raises(OSError, match="no space"):
+        synthesise(tmp_path / "x", people=50, seed=1)
+    assert list((tmp_path / "x").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_large_register_in_bounded_memory(tmp_path: Path) -> None:
+    """A fifth of a million people, in a process of its own: at most 400 MB and 30 seconds."""
+    code = (
+        "import resource, sys; from pathlib import Path; from schemas.synth import synthesise;"
+        "synthesise(Path(sys.argv[1]), people=200_000, seed=1);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "big")], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert int(done.stdout) < 400_000, "kilobytes"
