@@ -223,3 +223,32 @@ def diagram() -> str:
     befores = {rule.before for rule in TRANSITIONS}
     final = [rule.after for rule in TRANSITIONS if rule.after not in befores]
     return "\n".join([*lines, *(f"    {state} --> [*]" for state in final)]) + "\n"
+
+
+def page() -> str:
+    """docs/states.md: the diagram and the table, both generated."""
+    rows = [
+        f"| {rule.before} | {rule.after} | {', '.join(rule.roles)} | {_word(rule.other)} | {_word(rule.signed)} | "
+        f"{_word(rule.reason)} |"
+        for rule in TRANSITIONS
+    ]
+    return "\n".join(
+        [
+            "# The states of a release",
+            "",
+            "Generated from `disclosure/states.py`; a test fails when this page is not current. Only published releases exist",
+            "for their audience. Every move is a leaf of the log, and what was withdrawn stays in it for ever.",
+            "",
+            f"```mermaid\n{diagram()}```",
+            "",
+            "| from | to | who | not the proposer | signed with the own key | needs a reason |",
+            "| --- | --- | --- | --- | --- | --- |",
+            f"| | proposed | {', '.join(PROPOSERS)} | | | |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _word(condition: bool) -> str:
+    return "yes" if condition else ""

@@ -17,6 +17,10 @@ from disclosure.store import Transaction
 from schemas.errors import IntegrityError
 
 
+# What completes a prefix such as 2026-03; texts of one form compare alike under every database's collation.
+_EARLIEST, _LATEST = "0000-00-00T00:00:00Z", "9999-99-99T99:99:99Z"
+
+
 @dataclass(frozen=True)
 class Filter:
     """What to show; None does not filter. `since` and `until` are ISO times or prefixes of one, both inclusive."""
@@ -33,18 +37,17 @@ class Filter:
 
 def show(tx: Transaction, wanted: Filter) -> Iterator[dict[str, Any]]:
     """The matching leaves, oldest first, as parsed envelopes. `rule` matches the name of a parameter or a regime."""
-    statement = sa.select(leaves.c.data).order_by(leaves.c.seq)
-    for column in ("study", "release", "kind", "actor"):
-        value = getattr(wanted, column)
-        if value is not None:
-            statement = statement.where(leaves.c[column] == value)
+    conditions = [
+        leaves.c[column] == getattr(wanted, column)
+        for column in ("study", "release", "kind", "actor")
+        if getattr(wanted, column) is not None
+    ]
     if wanted.since is not None:
-        statement = statement.where(leaves.c.time >= wanted.since)
+        conditions.append(leaves.c.time >= wanted.since + _EARLIEST[len(wanted.since) :])
     if wanted.until is not None:
-        # A prefix such as 2026-03 means the whole month: "~" sorts after every character of a time.
-        statement = statement.where(leaves.c.time <= wanted.until + "~")
-    for (data,) in tx.execute(statement.execution_options(yield_per=1_000)):
-        leaf = json.loads(data)
+        conditions.append(leaves.c.time <= wanted.until + _LATEST[len(wanted.until) :])
+    for row in entries(tx, None, *conditions):
+        leaf = json.loads(row.data)
         if _concerns(leaf["body"], wanted):
             yield leaf
 
@@ -64,7 +67,7 @@ def export(log: Log, tx: Transaction, out: TextIO) -> str:
     last = log.last_checkpoint(tx)
     if last is None:
         raise IntegrityError("The log has no checkpoint of its own setup; restore the state store.")
-    for row in entries(tx, 0, last[0]):
+    for row in entries(tx, last[0]):
         out.write(row.data.decode() + "\n")
     return last[1]
 

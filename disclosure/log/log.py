@@ -212,9 +212,18 @@ class Log:
             raise UsageError(f"The log has {self.size(tx)} entries; ask for a proof inside it.")
 
 
-def entries(tx: Transaction, start: int = 0, stop: int | None = None) -> Iterator[sa.Row[Any]]:
-    """The stored rows [start, stop) in order, read in batches."""
-    statement = sa.select(leaves).where(leaves.c.seq >= start).order_by(leaves.c.seq)
+_BATCH = 1_000
+
+
+def entries(tx: Transaction, stop: int | None = None, *conditions: sa.ColumnElement[bool]) -> Iterator[sa.Row[Any]]:
+    """The stored rows before `stop` that meet `conditions`, in order.
+
+    Read in batches, each a query of its own, so that a reader who stops halfway leaves no cursor open.
+    """
+    statement = sa.select(leaves).where(*conditions).order_by(leaves.c.seq).limit(_BATCH)
     if stop is not None:
         statement = statement.where(leaves.c.seq < stop)
-    yield from tx.execute(statement.execution_options(yield_per=1_000))
+    start = 0
+    while rows := tx.execute(statement.where(leaves.c.seq >= start)).all():
+        yield from rows
+        start = rows[-1].seq + 1

@@ -173,7 +173,10 @@ def parse_note(note: str, what: str) -> tuple[Checkpoint, list[bytes]]:
             raise ValueError
         root = base64.b64decode(lines[2], validate=True)
         checkpoint = Checkpoint(lines[0], int(lines[1]), root, lines[3].removeprefix("time "))
-        blobs = [base64.b64decode(line.split(" ")[2], validate=True) for line in tail.rstrip("\n").split("\n")]
+        signatures = [line.split(" ") for line in tail.rstrip("\n").split("\n")]
+        # Others may sign under their own names (cosigners); those lines say nothing to us.
+        own = [blob for dash, name, blob in signatures if (dash, name) == (_DASH, checkpoint.origin)]
+        blobs = [base64.b64decode(blob, validate=True) for blob in own]
         if len(root) != 32 or checkpoint.text() != text + "\n" or any(len(blob) != 68 for blob in blobs):
             raise ValueError
     except (ValueError, IndexError, binascii.Error):

@@ -75,6 +75,8 @@ def _trusted(key: Path | None, store: Store | None) -> list[bytes]:
 def _known_state(store: Store, path: Path, release: str) -> State:
     with store.reading() as tx:
         found = find_release(tx, release)
+        if path.name != release and find_release(tx, path.name) is not None:
+            raise IntegrityError(f"The folder {path} holds release {release}, not {path.name}; put the right one back.")
         manifest = hashlib.sha256((path / MANIFEST).read_bytes()).hexdigest()
         if found is None or found.manifest != manifest:
             raise IntegrityError(f"The log of this state folder does not know {path}; use the state that made it.")

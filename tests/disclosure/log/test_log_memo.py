@@ -1,0 +1,103 @@
+"""Sealed blobs: first pattern wins, nothing readable in the database, nothing exchangeable; certificates by role."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import sqlalchemy as sa
+
+from disclosure.log import show
+from disclosure.log.audit import Filter
+from disclosure.memo import Memo, keep_certificate, read_certificate
+from schemas.errors import IntegrityError, UsageError
+
+SECRET = os.urandom(32)
+MARK = b"a pattern that says which blank is primary"
+
+
+@pytest.fixture
+def memo(log):
+    return Memo(log.store, "nr2015", SECRET)
+
+
+def test_the_first_pattern_is_the_pattern(memo):
+    assert memo.pattern("s", "p") is None
+    assert memo.keep_pattern("s", "p", MARK) == MARK
+    assert memo.keep_pattern("s", "p", b"another") == MARK
+    assert memo.pattern("s", "p") == MARK
+    assert memo.pattern("s", "q") is None
+
+
+def test_the_map_of_persons_is_replaced(memo):
+    assert memo.persons() is None
+    memo.keep_persons(b"one")
+    memo.keep_persons(b"two")
+    assert memo.persons() == b"two"
+
+
+def test_nothing_is_readable_in_the_state_folder(embedded, state):
+    Memo(embedded.store, "nr2015", SECRET).keep_pattern("s", "p", MARK)
+    Memo(embedded.store, "nr2015", SECRET).keep_persons(MARK)
+    embedded.store.close()
+    for path in state.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert MARK not in content
+            assert SECRET not in content
+
+
+@pytest.mark.parametrize(("study", "secret"), [("nr2015", os.urandom(32)), ("wodc2020", SECRET)])
+def test_another_key_or_study_does_not_open_it(memo, log, study, secret):
+    memo.keep_persons(b"map")
+    other = Memo(log.store, study, secret)
+    if study == "nr2015":
+        with pytest.raises(IntegrityError, match="does not open"):
+            other.persons()
+    else:
+        assert other.persons() is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE sealed SET blob = (SELECT s.blob FROM sealed AS s WHERE s.name = 'nr2015/s/p')",
+        "UPDATE sealed SET name = 'nr2015/s/r' WHERE name = 'nr2015/s/q'",
+    ],
+)
+def test_blobs_cannot_be_exchanged_or_moved(memo, log, statement):
+    memo.keep_pattern("s", "p", b"p")
+    memo.keep_pattern("s", "q", b"q")
+    with log.store.transaction() as tx:
+        tx.execute(sa.text(statement))
+    with pytest.raises(IntegrityError):
+        memo.pattern("s", "r" if "name =" in statement.split("WHERE")[0] else "q")
+
+
+def test_certificates_are_private_and_each_reading_is_a_leaf(log):
+    digest = keep_certificate(log.store, "r1", "restricted", b"{}")
+    path = log.store.directory / "certificates" / "r1" / "restricted.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert read_certificate(log, "r1", "restricted", "bram", "checker") == b"{}"
+    with log.store.reading() as tx:
+        leaf = next(show(tx, Filter(kind="certificate_read")))
+    assert (leaf["actor"], leaf["body"]) == ("bram", {"audience": "restricted", "certificate": digest})
+
+
+@pytest.mark.parametrize("role", ["operator", "rapporteur", "system"])
+def test_nobody_else_reads_a_certificate(log, role):
+    keep_certificate(log.store, "r1", "restricted", b"{}")
+    with pytest.raises(UsageError, match="only checkers and auditors"):
+        read_certificate(log, "r1", "restricted", "x", role)
+
+
+@pytest.mark.parametrize("release", ["../keys", "a/b", "", "..", "/etc"])
+def test_a_certificate_cannot_be_read_from_elsewhere(log, release):
+    with pytest.raises(UsageError):
+        read_certificate(log, release, "restricted", "bram", "checker")
+
+
+def test_a_certificate_that_is_not_there(log):
+    with pytest.raises(UsageError, match="holds no certificate"):
+        read_certificate(log, "r1", "public", "bram", "checker")
