@@ -41,7 +41,9 @@ class Vector(Strict):
     """One measured vector: the cross of its attributes, less the impossible cells. A person is in at most one of its
     cells.
 
-    part        which share of the population's budget pays for it.
+    part        which part of the population's budget pays for it, and `share` how much of the part. The shares are
+                those that `disclosure.noise.weights.optimum` finds for the importances, written down so that no
+                machine's arithmetic decides what a draw costs.
     slots       rows of this table belong, in order, to the units (rows of the population's unit table) with these
                 codes.
     impossible  combinations that no person can have by definition; they are not measured.
@@ -50,6 +52,7 @@ class Vector(Strict):
     id: str
     attributes: tuple[str, ...]
     part: str = "counts"
+    share: float = Field(default=1.0, gt=0, le=1)
     slots: dict[str, tuple[Code, ...]] = Field(default_factory=dict)
     impossible: tuple[dict[str, tuple[Code, ...]], ...] = ()
 
@@ -156,7 +159,6 @@ class Population(Strict):
     identities  how many person ids one person can have: with links by V-number only, rows without one stand alone.
     threshold   points whose noisy value is below it are blank.
     editions    how many full editions the ledger's limit covers.
-    slices      rolling: every edition draws anew; frozen: each year's noise is drawn once, over all editions.
     """
 
     id: str
@@ -169,8 +171,6 @@ class Population(Strict):
     identities: int = Field(default=1, ge=1)
     threshold: int = Field(default=10, ge=0)
     editions: int = Field(default=1, ge=1)
-    slices: Literal["rolling", "frozen"] = "rolling"
-    slice_attribute: str | None = None
     totals_importance: float = Field(default=1.0, ge=0)
     margins_importance: float = Field(default=1.0, ge=0)
     attributes: dict[str, Reading]
@@ -194,11 +194,12 @@ class Population(Strict):
             raise ValueError("a share 'second' belongs to populations where a person can have more than one unit")
         if self.units > 1 and self.unit_table is None:
             raise ValueError("units above 1 need a unit_table")
-        if self.slices == "frozen" and self.slice_attribute is None:
-            raise ValueError("frozen slices need a slice_attribute")
         parts = {vector.part for vector in self.vectors} | {mean.part for mean in self.means}
         if parts | ({"second"} if self.units > 1 else set()) != set(self.shares):
             raise ValueError("every part needs a share and every share a part")
+        for part in self.shares:
+            if sum(vector.share for vector in self.vectors if vector.part == part) > 1 + 1e-9:
+                raise ValueError(f"the vectors of part {part} ask for more than the whole of it")
         return self._names()
 
     def _names(self) -> Population:

@@ -15,19 +15,17 @@ import numpy as np
 from scipy.optimize import minimize
 
 from disclosure.noise.layout import Layout
-from disclosure.noise.mechanisms import Price
+from disclosure.noise.mechanisms import Price, epsilon_to_rho
 from disclosure.noise.squares import fit
 from disclosure.noise.units import reach
 from schemas.policy_noise import Population
 
 _STEP = 1e-5
-_DIGITS = 4
+_DIGITS = 3
 
 
 def part_budget(population: Population, part: str) -> float:
     """The rho (Gaussian) or epsilon (Laplace) of a part of the population's budget."""
-    from disclosure.noise.mechanisms import epsilon_to_rho
-
     total = population.epsilon
     if population.delta is not None:
         total = epsilon_to_rho(population.epsilon, population.delta)
@@ -35,19 +33,19 @@ def part_budget(population: Population, part: str) -> float:
 
 
 def prices(layout: Layout) -> dict[str, Price]:
-    """The price of every vector of the population (vector id -> Price). Shares are rounded down so that the sum never
-    exceeds."""
+    """The price of every vector of the population (vector id -> Price), from the shares that the policy states."""
     population = layout.population
-    found: dict[str, Price] = {}
-    for part in population.shares:
-        vectors = [vector.id for vector in population.vectors if vector.part == part]
-        if not vectors:
-            continue
-        budget = part_budget(population, part)
-        shares = _shares(layout, vectors, budget)
-        for name, share in zip(vectors, shares, strict=True):
-            found[name] = Price(population.mechanism, float(budget * share), reach(population))
-    return found
+    return {
+        vector.id: Price(population.mechanism, part_budget(population, vector.part) * vector.share, reach(population))
+        for vector in population.vectors
+    }
+
+
+def optimum(layout: Layout, part: str) -> dict[str, float]:
+    """The shares (vector id -> share of the part) that minimise the expected squared error under the importances."""
+    population = layout.population
+    vectors = [vector.id for vector in population.vectors if vector.part == part]
+    return dict(zip(vectors, _shares(layout, vectors, part_budget(population, part)).tolist(), strict=True))
 
 
 def importance(layout: Layout) -> np.ndarray:
@@ -66,10 +64,10 @@ def importance(layout: Layout) -> np.ndarray:
 
 
 def _shares(layout: Layout, vectors: list[str], budget: float) -> np.ndarray:
-    """Shares of `budget` over `vectors`, at most 1 together, rounded down to four digits."""
+    """Shares of `budget` over `vectors`, at most 1 together, rounded down to three digits."""
     count = len(vectors)
-    if count == 1:
-        return np.ones(1)
+    if count <= 1:
+        return np.ones(count)
     population = layout.population
     inside = np.zeros(layout.size, dtype=bool)
     for name in vectors:
@@ -78,15 +76,31 @@ def _shares(layout: Layout, vectors: list[str], budget: float) -> np.ndarray:
     form = importance(layout)[np.ix_(inside, inside)]
     equations = layout.equations[~layout.equations[:, ~inside].any(axis=1)][:, inside]
     lengths = [len(layout.blocks[name].keys) for name in vectors]
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
 
-    def error(logarithms: np.ndarray) -> float:
-        priced = [Price(population.mechanism, budget * share, reach(population)) for share in _softmax(logarithms)]
-        covariance = fit(equations, np.repeat([price.variance for price in priced], lengths)).covariance
-        return float(np.log(np.sum(covariance * form)))
+    def error(logarithms: np.ndarray) -> tuple[float, np.ndarray]:
+        shares = _softmax(logarithms)
+        priced = [Price(population.mechanism, budget * share, reach(population)) for share in shares]
+        variances = np.array([price.variance for price in priced])
+        covariance = fit(equations, np.repeat(variances, lengths)).covariance
+        total = float(np.sum(covariance * form))
+        # d trace(F C) / d variance = (C F C)_ii / variance^2, summed over the vector's cells.
+        felt = np.sum((covariance @ form) * covariance, axis=1)
+        parts = np.add.reduceat(felt, starts) / variances**2
+        slopes = parts * np.array([_slope(price) for price in priced]) * budget / total
+        return float(np.log(total)), shares * (slopes - float(slopes @ shares))
 
-    best = minimize(error, np.zeros(count), method="L-BFGS-B", options={"eps": _STEP, "maxiter": 200})
+    best = minimize(error, np.zeros(count), jac=True, method="L-BFGS-B", options={"maxiter": 200})
     rounded: np.ndarray = np.floor(_softmax(best.x) * 10**_DIGITS) / 10**_DIGITS
     return rounded
+
+
+def _slope(price: Price) -> float:
+    """Derivative of the noise variance by the price's loss."""
+    if price.mechanism == "gaussian":
+        return -price.variance / price.loss
+    dearer = Price(price.mechanism, price.loss * (1 + _STEP), price.reach)
+    return (dearer.variance - price.variance) / (price.loss * _STEP)
 
 
 def _softmax(logarithms: np.ndarray) -> np.ndarray:
