@@ -154,9 +154,7 @@ def _half(found: Estimate, sums: np.ndarray, share: float, further: float, confi
     return half_width(Noise(noise.variance + share**2 * further, noise.laplace), confidence)
 
 
-def _row(
-    found: Estimate, target: Target, further: float, confidence: float, previous: pd.DataFrame | None
-) -> PlanRow:
+def _row(found: Estimate, target: Target, further: float, confidence: float, previous: pd.DataFrame | None) -> PlanRow:
     cells = [sums for sums in target.sums if sums.any()]
     share = 1 / len(cells)
     size = target.table.assumed * share
@@ -176,9 +174,7 @@ def _mean_row(found: Estimate, mean: MeanTable, confidence: float) -> PlanRow:
     """Half-width in years of age, for a category of the assumed size."""
     population = found.layout.population
     price = Price(population.mechanism, part_budget(population, mean.part), reach(population, mean.reach))
-    counted = next(
-        table for table in population.tables if any(piece.vector == mean.counts for piece in table.pieces)
-    )
+    counted = next(table for table in population.tables if any(piece.vector == mean.counts for piece in table.pieces))
     categories = len({key[0] for key in found.layout.blocks[mean.counts].keys})
     size = counted.assumed / categories
     deviation = math.sqrt(noise_variance(population.mechanism, price.scale))
@@ -207,8 +203,8 @@ def _times(confidence: float, language: str) -> str:
 
 def _warning(row: PlanRow) -> str:
     return (
-        f"{row.table}: {row.words.en}, where a typical or smallest shown cell is {row.size:.0f}: too coarse to use by
-        itself; " f"merge categories, drop the table or give {row.population} more budget."
+        f"{row.table}: {row.words.en}, where a typical or smallest shown cell is {row.size:.0f}: "
+        f"too coarse to use by itself; merge categories, drop the table or give {row.population} more budget."
     )
 
 
