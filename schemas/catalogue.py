@@ -101,7 +101,7 @@ class Relation(Strict):
 class Derived(Strict):
     """A statistic computed from a (protected) table: a test, shares, or a top list with shared ranks.
 
-    chi_square  independence of the two dimensions of `table`.
+    chi_square  independence of the two dimensions `by`.
     percent     shares of `aantal` within each combination of the dimensions `by`.
     top         the `size` largest categories of the dimension `of`, within each combination of `by`.
     """

@@ -247,6 +247,8 @@ class _Resolver:
         names = [item.name for item in entries[raw.table].dimensions]
         for name in (*raw.by, *([raw.of] if raw.of else [])):
             self.known(f"{raw.id}: by and of", "dimension", name, names)
+        if (raw.statistic == "top") != (raw.of is not None) or (raw.statistic == "chi_square" and len(raw.by) != 2):
+            raise UsageError(f"{self.path}: {raw.id}: a top list needs of, and a chi-square test two dimensions in by.")
         for note in raw.notes:
             self.known(f"{raw.id}: notes", "note", note, self.file.notes)
         notes = tuple(self.file.notes[note] for note in raw.notes)

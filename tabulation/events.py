@@ -66,8 +66,8 @@ def _person_ids(table: pa.Table, persons: pa.Table, kind: str) -> np.ndarray:
         raise IntegrityError(
             f"{place.null_count} rows of the registers of kind '{kind}' have no person id; link this delivery again."
         )
-    person_ids: np.ndarray = persons["person_id"].to_numpy()
-    return person_ids[place.to_numpy(zero_copy_only=False)].astype(np.int64)
+    taken: np.ndarray = persons["person_id"].to_numpy()[place.to_numpy(zero_copy_only=False)]
+    return taken
 
 
 def _frame(table: pa.Table, person_ids: np.ndarray) -> pd.DataFrame:
