@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from flows.publication.charts import draw_charts
 from flows.publication.delimited import DUTCH, TIDY, csv_bytes
 from flows.publication.described import csvw_metadata, data_package, parquet_bytes
 from flows.publication.facts import MethodFacts
@@ -53,7 +54,9 @@ def public_files(views: list[View], catalogue: Catalogue, study: Study, facts: M
     sheets = workbook_sheets(study, views)
     files["tables.xlsx"] = xlsx_bytes(sheets, study.title.nl)
     files["tables.ods"] = ods_bytes(sheets, study.title.nl)
-    files["index.html"] = report_page(views, {}, catalogue, study, facts)
+    charts, drawn = draw_charts(views)
+    files |= drawn
+    files["index.html"] = report_page(views, charts, catalogue, study, facts)
     for language in LANGUAGES:
         files[f"method.{language}.html"] = method_note(views, catalogue, study, facts, "public", language)
     return files

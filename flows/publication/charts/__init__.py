@@ -6,6 +6,6 @@ A blank is hatched or a dot, never a zero; an interval is a band, a whisker or a
 
 from __future__ import annotations
 
-from flows.publication.charts.draw import draw_charts, svg_file
+from flows.publication.charts.draw import draw_charts
 
-__all__ = ["draw_charts", "svg_file"]
+__all__ = ["draw_charts"]

@@ -12,7 +12,7 @@ from functools import cache
 
 from flows.publication.cells import Point, cell_text, points
 from flows.publication.charts.palette import HATCH_GREY, INK, colours, hatch, hatch_id
-from flows.publication.charts.shell import Drawing, lines, text_block
+from flows.publication.charts.shell import Drawing, Key, lines, text_block, with_keys
 from flows.publication.labels import TEXTS, Language
 from flows.publication.views import View
 from flows.publication.words import BLANK, number, say
@@ -22,6 +22,7 @@ NODE = 10.0
 FLOW_HEIGHT = 240.0  # px of the sum of all strands
 BLANK_HEIGHT = 9.0
 THINNEST = 1.5
+THINNEST_BLANK = 4.0
 LABEL_SIZE = 12.0
 LABEL_LINE = LABEL_SIZE * 1.25
 GAP = 12.0
@@ -79,9 +80,9 @@ def flow_drawing(view: View, language: Language, prefix: str) -> Drawing:
             body.append(_node(node, place * distance, words[node.name], place, len(columns)))
             height = max(height, node.top + _label_height(words[node.name]) + GAP)
     used = dict.fromkeys([HATCH_GREY, *(strand.colour for strand in strands)])
-    legend, legend_height = _legend(strands, height, language, prefix)
     definitions = "".join(hatch(prefix, colour) for colour in used)
-    return Drawing(WIDTH, height + legend_height, "".join([*curves, *body, legend]), definitions)
+    drawing = Drawing(WIDTH, height, "".join([*curves, *body]), definitions)
+    return with_keys(drawing, _keys(strands, language, prefix))
 
 
 def _strands(view: View) -> list[Strand]:
@@ -96,9 +97,11 @@ def _strands(view: View) -> list[Strand]:
         if point.value == 0 and not point.high:
             continue
         extent = _extent(point)
-        height = BLANK_HEIGHT if extent is None else max(THINNEST, extent * scale)
+        thinnest = THINNEST_BLANK if point.value is None else THINNEST
+        height = BLANK_HEIGHT if extent is None else max(thinnest, extent * scale)
         found.append(Strand(_nodes(view, point), point, shades[point.codes[0]], height))
-    return found
+    sources = list(dict.fromkeys(strand.nodes[0] for strand in found))
+    return sorted(found, key=lambda strand: sources.index(strand.nodes[0]))
 
 
 def _extent(point: Point) -> float | None:
@@ -123,7 +126,7 @@ def _labels(view: View, strands: list[Strand], language: Language) -> dict[str, 
     for strand in strands:
         for name in strand.nodes:
             members.setdefault(name, []).append(strand)
-    room = (WIDTH - NODE) / max(columns - 1, 1) / (2 if columns == 2 else 1) - 14
+    room = (WIDTH - NODE) / max(columns - 1, 1) / 2 - (12 if columns == 2 else -4)
     return {
         name: [*lines(_word(view, name, language), room, LABEL_SIZE), _count(inside, language)]
         for name, inside in members.items()
@@ -148,6 +151,8 @@ def _count(strands: list[Strand], language: Language) -> str:
         return cell_text(strands[0].point, language)
     shown = sum(strand.point.value or 0 for strand in strands)
     blank = any(strand.point.value is None for strand in strands)
+    if not shown and blank:
+        return BLANK
     return f"{number(shown, language)} + {BLANK}" if blank else number(shown, language)
 
 
@@ -208,7 +213,7 @@ def _ribbon(left: float, right: float, top: float, bottom: float, height: float,
     middle = (left + right) / 2
     return (
         f'<path d="M{left:.1f},{top:.1f}C{middle:.1f},{top:.1f} {middle:.1f},{bottom:.1f} {right:.1f},{bottom:.1f}'
-        f"v{height:.1f}C{middle:.1f},{bottom + height:.1f} {middle:.1f},{top + height:.1f} {left:.1f},{top + height:.1f}Z\" "
+        f'v{height:.1f}C{middle:.1f},{bottom + height:.1f} {middle:.1f},{top + height:.1f} {left:.1f},{top + height:.1f}Z" '
         f"{paint}/>"
     )
 
@@ -220,20 +225,17 @@ def _node(node: Node, x: float, words: list[str], place: int, columns: int) -> s
     room = max(node.height - _label_height(words), 0) / 2
     baseline = node.top + room + LABEL_SIZE
     head = text_block(words[:-1], at, baseline, LABEL_SIZE, anchor=anchor)
-    tail = text_block(words[-1:], at, baseline + (len(words) - 1) * LABEL_LINE, LABEL_SIZE, anchor=anchor, weight="bold")
+    tail = text_block(
+        words[-1:], at, baseline + (len(words) - 1) * LABEL_LINE, LABEL_SIZE, anchor=anchor, weight="bold"
+    )
     return bar + head + tail
 
 
-def _legend(strands: list[Strand], top: float, language: Language, prefix: str) -> tuple[str, float]:
+def _keys(strands: list[Strand], language: Language, prefix: str) -> list[Key]:
     """What hatching means, where there is any."""
     keys = []
     if any(strand.point.value is not None and _sure(strand.point) < 1 for strand in strands):
-        keys.append((strands[0].colour, say("chart.uncertain", language)))
+        keys.append(Key(f"url(#{hatch_id(prefix, strands[0].colour)})", say("chart.uncertain", language)))
     if any(strand.point.value is None for strand in strands):
-        keys.append((HATCH_GREY, say("chart.unknown", language)))
-    parts = []
-    for place, (colour, words) in enumerate(keys):
-        y = top + place * 18
-        parts.append(f'<rect x="0" y="{y:.1f}" width="14" height="12" fill="url(#{hatch_id(prefix, colour)})"/>')
-        parts.append(text_block([words], 20, y + 10, 11))
-    return "".join(parts), len(keys) * 18
+        keys.append(Key(f"url(#{hatch_id(prefix)})", say("chart.unknown", language)))
+    return keys

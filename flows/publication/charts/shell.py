@@ -12,6 +12,8 @@ from flows.publication.labels import LANGUAGES, Language
 
 TITLE_SIZE = 15
 TITLE_LINE = 19
+KEY_LINE = 18
+SMALLEST_WIDTH = 480.0  # figures of one page share a scale
 CHARACTER = 0.56  # mean width of a character in em, for wrapping without measuring
 SPEECH = re.compile(r' (?:role|aria-[a-z]+|class|pointer-events|stroke-miterlimit)="[^"]*"')
 EMPTY = re.compile(r'<path d="(?:M0,0h0v0h0Z)?"[^>]*/>|<g/>|<g></g>')
@@ -34,7 +36,7 @@ def from_vega(svg: str, definitions: str) -> Drawing:
     body = SPEECH.sub("", found[3])
     for _ in range(3):  # groups that only held empty groups
         body = EMPTY.sub("", body)
-    return Drawing(float(found[1]), float(found[2]), body, definitions)
+    return Drawing(max(float(found[1]), SMALLEST_WIDTH), float(found[2]), body, definitions)
 
 
 def lines(text: str, width: float, size: float) -> list[str]:
@@ -63,7 +65,9 @@ def inline(drawing: Drawing, identifier: str, language: Language, title: str, de
     )
 
 
-def whole_file(drawings: dict[Language, Drawing], titles: dict[Language, str], descriptions: dict[Language, str]) -> bytes:
+def whole_file(
+    drawings: dict[Language, Drawing], titles: dict[Language, str], descriptions: dict[Language, str]
+) -> bytes:
     """One SVG file with both languages: Dutch is drawn, `file.svg#en` shows English.
 
     Programs that know no style sheets draw the Dutch version, because English carries `display="none"`.
@@ -95,3 +99,26 @@ def _headed(drawing: Drawing, title: str) -> Drawing:
     head = text_block(broken, 8, TITLE_LINE, TITLE_SIZE, weight="bold")
     body = f'{head}<g transform="translate(0,{top})">{drawing.body}</g>'
     return Drawing(drawing.width, drawing.height + top, body, drawing.definitions)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A line of the legend below a drawing."""
+
+    fill: str
+    words: str
+    opacity: float = 1.0
+
+
+def with_keys(drawing: Drawing, keys: list[Key]) -> Drawing:
+    """The drawing with its legend below it."""
+    parts = [drawing.body]
+    for place, key in enumerate(keys):
+        y = drawing.height + 4 + place * KEY_LINE
+        parts.append(
+            f'<rect x="8" y="{y:g}" width="14" height="12" fill="{key.fill}" fill-opacity="{key.opacity:g}"/>'
+            + text_block([key.words], 28, y + 10, 11)
+        )
+    return Drawing(
+        drawing.width, drawing.height + len(keys) * KEY_LINE + (6 if keys else 0), "".join(parts), drawing.definitions
+    )
