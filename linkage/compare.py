@@ -127,7 +127,27 @@ def _digit_level(
 def _name_level(
     a: Views, b: Views, fa: str, fb: str, ia: Index, ib: Index, frequency: Frequencies
 ) -> tuple[Levels, Bits]:
-    """Level of one name field, and log2 of the frequency of what is shared (the rarest shared part for a subset)."""
+    """Level of one name field, and log2 of the frequency of what is shared (the rarest shared part for a subset).
+
+    Names repeat, so each pair of distinct names is compared once.
+    """
+    codes_a, rows_a = _codes(a.words[f"{fa}_t"])
+    codes_b, rows_b = _codes(b.words[f"{fb}_t"])
+    pairs, inverse = np.unique(codes_a[ia] * len(rows_b) + codes_b[ib], return_inverse=True)
+    level, bits = _distinct_names(a, b, fa, fb, rows_a[pairs // len(rows_b)], rows_b[pairs % len(rows_b)], frequency)
+    return level[inverse], bits[inverse]
+
+
+def _codes(words: Words) -> tuple[Index, Index]:
+    """A code per row, equal for equal rows, and one row number per code."""
+    rows = np.ascontiguousarray(words).view(np.dtype((np.void, 8 * words.shape[1]))).ravel()
+    _, first, codes = np.unique(rows, return_index=True, return_inverse=True)
+    return codes, first
+
+
+def _distinct_names(
+    a: Views, b: Views, fa: str, fb: str, ia: Index, ib: Index, frequency: Frequencies
+) -> tuple[Levels, Bits]:
     left, right = a.words[f"{fa}_t"][ia], b.words[f"{fb}_t"][ib]
     shared = (left[:, :, None] == right[:, None, :]).any(axis=2) & (left != 0)
     count = shared.sum(axis=1)

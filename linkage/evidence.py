@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 from linkage.compare import FEATURES, VALUE_LEVELS, Bits, columns
 from linkage.fields import Scheme
 from linkage.index import FULL_PAIRS, AllPairs, EqualKeys, same_subject
-from linkage.model import SUBJECT, Evidence, Group, bounded, start, weights
+from linkage.model import SUBJECT, Evidence, Group, bounded, start, total_bits
 from linkage.subjects import plausible
 from linkage.views import Index, Views
 
 # Pairs drawn to estimate how often all pairs agree, where not all are compared.
 SAMPLE_PAIRS = 1_000_000
 CHUNK = 500_000
-# Pairs that the starting weights put this far below even are left out: 2^-20 of them are matches at most, and the level
-# totals keep counting them.
-HOPELESS = -20.0
+# Pairs that the starting values put this many bits below even are left out; the level totals keep counting them.
+HOPELESS = -30.0
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def _entities(
         groups=[group],
         floor=np.full(len(codes), -np.inf),
     )
-    bits = weights(whole, start(whole)).sum(axis=1)
+    bits = total_bits(whole, start(whole))
     order = np.lexsort((-bits, whole.right, whole.left))
     left, right = whole.left[order], whole.right[order]
     best = order[np.flatnonzero(np.r_[True, (left[1:] != left[:-1]) | (right[1:] != right[:-1])][: len(order)])]

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -57,6 +58,20 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Patterns:
+    """p distinct rows of levels (p, k) with their group (p,) and which columns go by frequency (p, k).
+
+    of (n,): the pattern of each pair; frequency (n,): the sum of its log2 frequencies.
+    """
+
+    levels: NDArray[np.int8]
+    group: Index
+    by_frequency: NDArray[np.bool_]
+    of: Index
+    frequency: Bits
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Candidate pairs of entities over all pairs of registers.
 
@@ -73,6 +88,20 @@ class Evidence:
     group: Index
     groups: list[Group]
     floor: Bits
+
+    @cached_property
+    def patterns(self) -> Patterns:
+        """The distinct rows of levels: the model computes with these, pairs only carry their frequencies."""
+        rows = np.column_stack([self.group.astype(np.int8), self.levels, ~np.isnan(self.frequency)]).astype(np.int8)
+        keys = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1]))).ravel()
+        _, first, of = np.unique(keys, return_index=True, return_inverse=True)
+        return Patterns(
+            levels=self.levels[first],
+            group=self.group[first],
+            by_frequency=~np.isnan(self.frequency[first]),
+            of=of.astype(np.int64),
+            frequency=np.nansum(self.frequency, axis=1),
+        )
 
 
 @dataclass(frozen=True)
@@ -125,11 +154,22 @@ def weights(evidence: Evidence, parameters: Parameters) -> NDArray[np.float64]:
 
 
 def total_bits(evidence: Evidence, parameters: Parameters) -> NDArray[np.float64]:
-    """Posterior log2 odds of each pair by itself, shape (n,), finite."""
-    prior = np.log2(parameters.share) - np.log2(1 - parameters.share)
-    bits: NDArray[np.float64] = np.clip(
-        weights(evidence, parameters).sum(axis=1) + prior[evidence.group], -MAX_BITS, MAX_BITS
-    )
+    """Posterior log2 odds of each pair by itself, shape (n,), finite; the sum of `weights` and the prior."""
+    few = evidence.patterns
+    log_m, log_u, free = (np.zeros(len(few.group)) for _ in range(3))
+    limited = set(bounded(evidence.columns))
+    for column in range(len(evidence.columns)):
+        m, u = (np.log2(np.stack([row[column] for row in rows])) for rows in (parameters.m, parameters.u))
+        level = few.levels[:, column]
+        log_m += m[few.group, level]
+        own = np.where(few.by_frequency[:, column], 0.0, u[few.group, level])
+        if column in limited:
+            log_u += own
+        else:
+            free += own
+    prior = (np.log2(parameters.share) - np.log2(1 - parameters.share))[few.group]
+    likely_other = np.maximum(log_u[few.of] + few.frequency, evidence.floor)
+    bits: NDArray[np.float64] = np.clip((log_m - free + prior)[few.of] - likely_other, -MAX_BITS, MAX_BITS)
     return bits
 
 
@@ -221,9 +261,11 @@ def maximise(evidence: Evidence, posterior: NDArray[np.float64]) -> Parameters:
 
 
 def _expected_levels(evidence: Evidence, posterior: NDArray[np.float64], place: int) -> list[Bits]:
-    rows = np.flatnonzero(evidence.group == place)
+    few = evidence.patterns
+    mass = np.bincount(few.of, weights=posterior, minlength=len(few.group))
+    rows = np.flatnonzero(few.group == place)
     return [
-        np.bincount(evidence.levels[rows, column], weights=posterior[rows], minlength=len(names)).astype(np.float64)
+        np.bincount(few.levels[rows, column], weights=mass[rows], minlength=len(names)).astype(np.float64)
         for column, names in enumerate(evidence.columns.values())
     ]
 
@@ -253,6 +295,9 @@ class LevelClassifier(ECMClassifier):
         """The levels as the comparison vectors that `fit` and `prob` take, indexed by pairs of entities."""
         index = pd.MultiIndex.from_arrays([self._evidence.left, self._evidence.right], names=["left", "right"])
         return pd.DataFrame(self._evidence.levels, index=index, columns=list(self._evidence.columns))
+
+    def _predict(self, features: NDArray[np.int8]) -> NDArray[np.int64]:
+        return (self._prob_match(features) >= 0.5).astype(np.int64)
 
     def _prob_match(self, features: NDArray[np.int8]) -> NDArray[np.float64]:
         if features.shape != self._evidence.levels.shape:

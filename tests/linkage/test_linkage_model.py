@@ -1,0 +1,92 @@
+"""The model against its definition, and its guard against degenerate solutions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from linkage.encode import encode_registers
+from linkage.evidence import build
+from linkage.fields import REGISTER
+from linkage.keys import StudyKeys
+from linkage.model import LevelClassifier, degenerate, maximise, one_to_one, start, total_bits, weights
+from linkage.views import load_views
+from tests.linkage.loader import load
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    encoded = encode_registers(load("nr2015"), StudyKeys(b"k" * 32, "nr2015"), "single-site")
+    return build(load_views(encoded.linkage, REGISTER), REGISTER, frozenset({"IND"}))
+
+
+@pytest.fixture(scope="module")
+def fitted(evidence):
+    model = LevelClassifier(evidence)
+    model.fit(model.frame())
+    return model
+
+
+def test_total_bits_are_the_sum_of_the_weights_and_the_prior(evidence, fitted):
+    parameters = fitted.kernel.parameters
+    prior = np.log2(parameters.share / (1 - parameters.share))[evidence.group]
+    direct = weights(evidence, parameters).sum(axis=1) + prior
+    assert np.allclose(total_bits(evidence, parameters), direct)
+
+
+def test_one_to_one_is_its_formula(evidence):
+    """Twin in plain Python, over the first thousand pairs by record."""
+    bits = total_bits(evidence, start(evidence))
+    odds = 2.0**bits
+    posterior = one_to_one(evidence, bits)
+    for row in range(0, len(odds), max(1, len(odds) // 300)):
+        place = evidence.group[row]
+        rivals = 0.0
+        for other in np.flatnonzero(evidence.group == place):
+            same_left = evidence.left[other] == evidence.left[row] and evidence.groups[place].unique_right
+            same_right = evidence.right[other] == evidence.right[row] and evidence.groups[place].unique_left
+            if other != row and (same_left or same_right):
+                rivals += odds[other]
+        assert posterior[row] == pytest.approx(odds[row] / (1 + odds[row] + rivals), rel=1e-6)
+
+
+def test_em_rises_from_its_start_and_stops(evidence, fitted):
+    """The fitted parameters are a fixed point of the M-step."""
+    parameters = fitted.kernel.parameters
+    again = maximise(evidence, one_to_one(evidence, total_bits(evidence, parameters)))
+    for place in range(len(evidence.groups)):
+        for new, old in zip(again.m[place], parameters.m[place], strict=True):
+            assert np.abs(new - old).max() < 1e-4
+    assert not fitted.kernel.refused
+
+
+def test_recordlinkage_users_find_what_they_know(evidence, fitted):
+    probabilities = fitted.prob(fitted.frame())
+    assert probabilities.index.names == ["left", "right"]
+    assert set(fitted.m_probs) == set(evidence.columns)
+    assert fitted.m_probs["surname"][5] > 0.7 > fitted.u_probs["surname"][5]
+    assert set(fitted.predict(fitted.frame())) == set(probabilities.index[probabilities >= 0.5])
+
+
+def test_a_solution_in_which_agreement_speaks_against_a_match_is_refused(evidence):
+    first = start(evidence)
+    turned = [[m[::-1] if len(m) > 2 else m for m in row] for row in first.m]
+    assert "speaks against" in degenerate(evidence, replace(first, m=turned))
+    assert degenerate(evidence, first) == ""
+
+
+def test_more_matches_than_records_is_refused(evidence):
+    groups = [replace(group, unique_left=True, unique_right=True) for group in evidence.groups]
+    assert degenerate(replace(evidence, groups=groups), replace(start(evidence), share=np.full(3, 0.5))) == (
+        "more matches than records"
+    )
+
+
+def test_missing_on_both_sides_says_next_to_nothing(evidence, fitted):
+    """Missing is a level; among matches and others alike it is frequent, so its weight stays near zero."""
+    parameters = fitted.kernel.parameters
+    column = list(evidence.columns).index("subject")
+    for place in range(len(evidence.groups)):
+        assert abs(np.log2(parameters.m[place][column][0] / parameters.u[place][column][0])) < 1.5
