@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -24,8 +25,9 @@ def table_ids(release: Path, audience: Audience) -> list[str]:
 def read_table(release: Path, audience: Audience, table: str) -> ProtectedTable:
     """One table of a release folder. UsageError where the release has none of that id for that audience."""
     path = release / audience / f"{table}.csv"
-    if table not in table_ids(release, audience):
-        raise UsageError(f"{release} has no {audience} table '{table}'; its tables are {', '.join(table_ids(release, audience))}.")
+    there = table_ids(release, audience)
+    if table not in there:
+        raise UsageError(f"{release} has no {audience} table '{table}'; its tables are {', '.join(there)}.")
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError):
@@ -41,7 +43,7 @@ def read_table(release: Path, audience: Audience, table: str) -> ProtectedTable:
             numbers = pd.to_numeric(frame[name].replace("", None))
             frame[name] = numbers.astype("Int64" if name in WHOLE else "Float64")
     categories = {name: tuple(dict.fromkeys(frame[name].tolist())) for name in dimensions}
-    kind = "mean" if MEAN_COLUMNS[1] in frame.columns else "count"
+    kind: Literal["count", "mean"] = "mean" if MEAN_COLUMNS[1] in frame.columns else "count"
     return ProtectedTable(table, audience, _regime(frame), dimensions, categories, frame, kind)
 
 

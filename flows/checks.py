@@ -37,23 +37,36 @@ def _sentence(report: VerifyReport) -> str:
 
 def show_table(release: Path | None, table: str, audience: Audience, language: Language) -> None:
     """Print one table of a release; without `release` the newest one below this folder that has it."""
-    for study_id in shipped_studies():
-        study = load_study(study_id)
-        catalogue = load_catalogue(resource(study_id, "catalogue", study.catalogue), study.years)
-        entries = {entry.id: entry for entry in catalogue.entries}
-        if table in entries:
-            policy, _ = load_policy(resource(study_id, "policies", study.policy))
-            folder = release or _newest(study_id)
-            protected = read_table(folder, audience, table)
-            noise = (policy.public if audience == "public" else policy.restricted).noise
-            Console().print(render_table(protected, entries[table], noise.labels if noise else {}, language))
-            Console().print(f"[dim]{folder} ({audience}, {protected.regime})[/dim]")
+    for study in shipped_studies():
+        if table in table_names(study):
+            print_table(Console(), study, release or _newest(study), table, audience, language)
             return
     raise UsageError(f"No shipped study has a table '{table}'; docs/catalogue.md lists them.")
+
+
+def table_names(study_id: str) -> list[str]:
+    """The ids of a shipped study's tables, in the order of its catalogue."""
+    study = load_study(study_id)
+    return [entry.id for entry in load_catalogue(resource(study_id, "catalogue", study.catalogue), study.years).entries]
+
+
+def print_table(
+    console: Console, study_id: str, folder: Path, table: str, audience: Audience, language: Language
+) -> None:
+    """One table of a release as its audience may see it, and where it comes from."""
+    study = load_study(study_id)
+    entry = load_catalogue(resource(study_id, "catalogue", study.catalogue), study.years).entry(table)
+    policy, _ = load_policy(resource(study_id, "policies", study.policy))
+    noise = (policy.public if audience == "public" else policy.restricted).noise
+    protected = read_table(folder, audience, table)
+    console.print(render_table(protected, entry, noise.labels if noise else {}, language))
+    console.print(f"[dim]{folder} ({audience}, {protected.regime})[/dim]")
 
 
 def _newest(study: str) -> Path:
     found = [path.parent for base in (Path(), Path("demo")) for path in base.glob(f"releases/{study}/*/{MANIFEST}")]
     if not found:
-        raise UsageError(f"There is no release of {study} under ./releases or ./demo/releases; name one with --release.")
+        raise UsageError(
+            f"There is no release of {study} under ./releases or ./demo/releases; name one with --release."
+        )
     return max(found, key=lambda folder: (folder / MANIFEST).stat().st_mtime)

@@ -8,14 +8,12 @@ from pathlib import Path
 from rich.console import Console
 
 from flows.budget import print_statement
+from flows.checks import print_table, table_names
 from flows.job import EXAMPLES
 from flows.progress import Progress
-from flows.publication import render_table
 from flows.runs import Outcome, propose
 from flows.settings import Settings
-from schemas.catalogue import load_catalogue
-from schemas.study import load_study, resource, shipped_studies
-from schemas.tables import ProtectedTable
+from schemas.study import shipped_studies
 
 SHOWN = ("nr2015_f08", "wodc2020_routes")
 
@@ -33,25 +31,19 @@ def run_demo(out: Path) -> None:
     _next_steps(console, out)
 
 
-def _tell(console: Console, study_id: str, outcome: Outcome) -> None:
+def _tell(console: Console, study: str, outcome: Outcome) -> None:
     console.print()
     if outcome.earlier is not None:
-        console.print(f"These registers gave {outcome.release} before (now {outcome.earlier.state}): the same bytes, nothing spent.")
-    study = load_study(study_id)
-    catalogue = load_catalogue(resource(study_id, "catalogue", study.catalogue), study.years)
-    for entry in catalogue.entries:
-        if entry.id in SHOWN:
-            for audience in ("restricted", "public"):
-                table = _read(outcome, audience, entry.id)
-                console.print(f"[bold]{entry.id}[/bold], as {'rapporteur staff' if audience == 'restricted' else 'everybody'} may see it")
-                console.print(render_table(table, entry, {}, "en"))
-    console.print(f"{study_id}: CSV, Parquet and notes are in {outcome.folder}\n")
-
-
-def _read(outcome: Outcome, audience: str, table: str) -> ProtectedTable:
-    from disclosure.reader import read_table
-
-    return read_table(outcome.folder, "public" if audience == "public" else "restricted", table)
+        was = f"These registers gave {outcome.release} before (now {outcome.earlier.state})"
+        console.print(f"{was}: the same bytes, nothing spent.")
+    for table in (name for name in table_names(study) if name in SHOWN):
+        console.print("As rapporteur staff may see it: small cells, and what would betray them, left out.")
+        print_table(console, study, outcome.folder, table, "restricted", "en")
+        console.print("\nAs everybody may see it: with noise, and what the noise means.")
+        print_table(console, study, outcome.folder, table, "public", "en")
+    console.print(
+        f"\nCSV files, workbooks and notes: {outcome.folder / 'public'} and {outcome.folder / 'restricted'}\n"
+    )
 
 
 def _next_steps(console: Console, out: Path) -> None:

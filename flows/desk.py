@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from flows.desks import ATTRIBUTES, ERROR, KEYS, LINK_TABLES, LINKAGE
 from flows.coded import coded
+from flows.desks import ATTRIBUTES, ERROR, KEYS, LINK_TABLES, LINKAGE
 from flows.wire import pack_json, pack_table, receive, send, unpack_json, unpack_table
 from schemas.errors import SchakelError, UsageError
 

@@ -4,8 +4,8 @@
     run -> link desk     sees linkage files, never the key     -> token -> person id
     run                  sees attribute files and person ids; passes linkage files on without opening them
 
-A desk gets its task on standard input and answers on standard output; its standard error goes nowhere, because libraries
-print values there. What it refuses comes back as a coded sentence.
+A desk gets its task on standard input and answers on standard output; its standard error goes nowhere, because
+libraries print values there. What it refuses comes back as a coded sentence.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def link_at_desk(linkage: dict[str, bytes], known: pa.Table | None) -> Links:
 
 def _ask(desk: str, blobs: dict[str, bytes]) -> dict[str, bytes]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    with subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+    with subprocess.Popen(
         [sys.executable, "-m", "flows.desk", desk],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -29,7 +29,9 @@ def write_exact_tables(study_ref: str, data: Path, out: Path) -> int:
         tables = tabulate(encoded.attributes, links.persons, job.study, job.catalogue)
         _private(out)
         for name, table in tables.items():
-            write_private(out / f"{name}.parquet", parquet_bytes(pa.Table.from_pandas(table.frame, preserve_index=False)))
+            write_private(
+                out / f"{name}.parquet", parquet_bytes(pa.Table.from_pandas(table.frame, preserve_index=False))
+            )
         body: dict[str, object] = {"tables": list(tables), "snapshot": encoded.facts["snapshot"]}
         state.append("exact_tables_made", body, job.study.id)
         return len(tables)

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from disclosure.log.audit import verify_log
+from disclosure.log.notes import public_pem
 from disclosure.store import DATABASE
 from flows.settings import SAFE_ENVIRONMENT, Settings
 from flows.state import State, open_state
@@ -57,7 +58,7 @@ def set_up(settings: Settings) -> Iterator[str]:
         yield f"State folder {state.store.directory}: {'was there, unchanged' if there else 'made'}"
         public = state.store.directory / "keys" / "signing.pub.pem"
         if state.log.key is not None and not public.exists():
-            public.write_bytes(state.log.key.public_pem())
+            public.write_text(public_pem(state.log.key.public))
         yield f"Public key for auditors: {public}; hand it over in person, a release never vouches for its own key"
         for study in shipped_studies():
             made = state.require_key(study)
@@ -91,7 +92,9 @@ def _environment() -> Iterator[Finding]:
     for name, wanted in SAFE_ENVIRONMENT.items():
         found = os.environ.get(name)
         if found is not None and found.lower() != wanted:
-            yield Finding(name, found, f"unset it; Schakel sets it to {wanted}, because otherwise Prefect keeps or sends data")
+            yield Finding(
+                name, found, f"unset it; Schakel sets it to {wanted}, because otherwise Prefect keeps or sends data"
+            )
     for name in ("PREFECT_LOCAL_STORAGE_PATH", "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"):
         if name in os.environ:
             yield Finding(name, "set", "unset it; results of Schakel are never stored")
@@ -107,12 +110,16 @@ def _disk(settings: Settings) -> Finding:
 
 def _clock() -> Finding:
     now = datetime.now(UTC)
-    return Finding("clock", f"{now:%Y-%m-%d %H:%M} UTC", "" if now > CLOCK_FROM else "set the clock; log entries carry it")
+    return Finding(
+        "clock", f"{now:%Y-%m-%d %H:%M} UTC", "" if now > CLOCK_FROM else "set the clock; log entries carry it"
+    )
 
 
 def _state(settings: Settings) -> list[Finding]:
     findings = [_mode(path) for path in (settings.state, settings.state / DATABASE)]
-    findings += [_mode(path) for path in sorted((settings.state / "keys").glob("*")) if not path.name.endswith(".pub.pem")]
+    findings += [
+        _mode(path) for path in sorted((settings.state / "keys").glob("*")) if not path.name.endswith(".pub.pem")
+    ]
     try:
         with open_state(settings) as state:
             for look in (_log, _ledger, _checkpoint, _secrets):
@@ -124,7 +131,9 @@ def _state(settings: Settings) -> list[Finding]:
 
 def _mode(path: Path) -> Finding:
     mode = path.stat().st_mode & 0o777
-    return Finding(str(path), f"mode {mode:o}", "" if not mode & 0o077 else f"chmod {'700' if path.is_dir() else '600'} {path}")
+    return Finding(
+        str(path), f"mode {mode:o}", "" if not mode & 0o077 else f"chmod {'700' if path.is_dir() else '600'} {path}"
+    )
 
 
 def _tried(look: Callable[[State], Finding], state: State) -> Finding:

@@ -7,10 +7,11 @@ from pathlib import Path
 from disclosure.manifest import Origin, seal_release
 from disclosure.publication import begin_publication, finish_publication, stage
 from disclosure.states import find_release
+from flows.facts import method_facts
 from flows.job import CODE_VERSION, Job
 from flows.memory import RunMemory
 from flows.progress import Progress
-from flows.publication import MethodFacts, write_public, write_restricted
+from flows.publication import write_public, write_restricted
 from flows.state import State
 from linkage.link import Links
 from schemas.errors import IntegrityError, UsageError
@@ -41,7 +42,10 @@ def publish(memory: RunMemory) -> None:
     release, snapshot = memory.get("release_id", str), memory.get("snapshot", str)
     final = releases_folder(memory.get("out", Path), job.study.id) / release
     origin = Origin(job.study.id, snapshot, job.policy_digest, job.catalogue_digest, CODE_VERSION)
-    with memory.get("progress", Progress).step("Writing the release") as said, stage(state.store, release, final) as staged:
+    with (
+        memory.get("progress", Progress).step("Writing the release") as said,
+        stage(state.store, release, final) as staged,
+    ):
         files = _write_files(memory, staged.folder)
         keys = state.keys(job.study.id)
         if state.log.key is None:
@@ -59,14 +63,9 @@ def publish(memory: RunMemory) -> None:
 
 def _write_files(memory: RunMemory, folder: Path) -> int:
     job = memory.get("job", Job)
-    facts = memory.get("facts", MethodFacts)
+    facts = method_facts(job, memory.get("links", Links))
     written = 0
     for part, name, write in ((PUBLIC, "public", write_public), (RESTRICTED, "restricted", write_restricted)):
         (folder / part).mkdir(mode=0o700)
         written += len(write(folder / part, memory.get(name, dict), job.catalogue, job.study, facts))
     return written
-
-
-def linked_registers(memory: RunMemory) -> bool:
-    """Whether this run linked more than one register."""
-    return len(set(memory.get("links", Links).persons["bron"].to_pylist())) > 1

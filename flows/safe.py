@@ -7,7 +7,7 @@ prints lie in Prefect's database. A test fails on a bare `@task` or `@flow` anyw
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from prefect import Flow, Task
 from prefect import flow as prefect_flow
@@ -24,10 +24,8 @@ def safe_task(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     """A Prefect task without cache, persistence, retries or printed output, whose errors carry no value."""
 
     def decorate(step: Callable[P, R]) -> Task[P, R]:
-        made: Any = prefect_task(
-            coded(step, name), name=name, cache_policy=NO_CACHE, persist_result=False, log_prints=False, retries=0
-        )
-        return made
+        make = prefect_task(name=name, cache_policy=NO_CACHE, persist_result=False, log_prints=False, retries=0)
+        return make(coded(step, name))
 
     return decorate
 
@@ -36,7 +34,7 @@ def safe_flow(name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
     """A Prefect flow without persistence, retries or printed output, whose errors carry no value."""
 
     def decorate(body: Callable[P, R]) -> Flow[P, R]:
-        made: Any = prefect_flow(coded(body, name), name=name, persist_result=False, log_prints=False, retries=0)
-        return made
+        make = prefect_flow(name=name, persist_result=False, log_prints=False, retries=0)
+        return make(coded(body, name))
 
     return decorate

@@ -61,7 +61,9 @@ class State:
             load_key(path)
             return False
         if any(entry["study"] == study for entry in self.leaves(kind="study_key_made")):
-            raise IntegrityError(f"The study secret {path} is gone although it was made once; restore it from its backup.")
+            raise IntegrityError(
+                f"The study secret {path} is gone although it was made once; restore it from its backup."
+            )
         create_key(path)
         body = {"key": StudyKeys(load_key(path), study).key_id}
         self.append("study_key_made", body, study)

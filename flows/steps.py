@@ -89,7 +89,6 @@ def suppress(memory: RunMemory) -> None:
             memory.get("snapshot", str), memory.get("release_id", str),
         )  # fmt: skip
         memory.put("restricted", outcome.tables)
-        memory.put("restricted_facts", outcome.facts)
         said += outcome.said
 
 
@@ -101,7 +100,6 @@ def noise(memory: RunMemory) -> None:
             memory.get("snapshot", str), memory.get("release_id", str),
         )  # fmt: skip
         memory.put("public", outcome.tables)
-        memory.put("public_facts", outcome.facts)
         said += outcome.said
         memory.drop("exact", "exact_by_number")
 

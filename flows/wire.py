@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import pyarrow as pa
 
 _HEAD = struct.Struct(">IQ")
 
 
-def send(stream: BinaryIO, blobs: dict[str, bytes]) -> None:
+def send(stream: IO[bytes], blobs: dict[str, bytes]) -> None:
     """Write every blob as (name length, blob length, name, blob), then an empty name as the end."""
     for name, blob in blobs.items():
         raw = name.encode()
@@ -22,7 +22,7 @@ def send(stream: BinaryIO, blobs: dict[str, bytes]) -> None:
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> dict[str, bytes]:
+def receive(stream: IO[bytes]) -> dict[str, bytes]:
     """Read what `send` wrote; EOFError when the other side ended early."""
     blobs: dict[str, bytes] = {}
     while True:
@@ -33,7 +33,7 @@ def receive(stream: BinaryIO) -> dict[str, bytes]:
         blobs[name] = _exactly(stream, size)
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _exactly(stream: IO[bytes], size: int) -> bytes:
     data = stream.read(size)
     if len(data) != size:
         raise EOFError("the other desk ended early")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,7 +12,9 @@ from flows.cli.options import DataOption, HolderOption, OutOption, StudyArgument
 
 
 @app.command(rich_help_panel=HOLDER)
-def tabulate(study: StudyArgument, data: DataOption, out: OutOption, i_am_the_data_holder: HolderOption = False) -> None:
+def tabulate(
+    study: StudyArgument, data: DataOption, out: OutOption, i_am_the_data_holder: HolderOption = False
+) -> None:
     """Write the EXACT tables of a study as Parquet, readable by you alone; the log records that they were made."""
     must_be_holder(i_am_the_data_holder, "Exact tables")
     from flows.exact import write_exact_tables
@@ -42,11 +44,13 @@ def synth(
     people: Annotated[int, typer.Option(min=1, help="How many people.")] = 2000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
     study: Annotated[str, typer.Option(help="The study whose years and dialects are used.")] = "nr2015",
-    dirt: Annotated[str, typer.Option(help="How dirty: clean, reference or hard.")] = "reference",
+    dirt: Annotated[
+        Literal["clean", "reference", "hard"], typer.Option(help="How dirty the registers are.")
+    ] = "reference",
 ) -> None:
     """Make synthetic registers of any size with known truth; nobody in them exists."""
     from schemas.study import load_study
-    from schemas.synth import synthesise
+    from schemas.synth import PRESETS, synthesise
 
-    summary = synthesise(out, people=people, seed=seed, study=load_study(study), dirt=dirt)
+    summary = synthesise(out, people=people, seed=seed, study=load_study(study), dirt=PRESETS[dirt])
     typer.echo(f"Synthetic registers in {out}: {summary}")

@@ -9,7 +9,9 @@ import typer
 
 from schemas.errors import UsageError
 
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A shipped study's id, or the path of a study file.")]
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A shipped study's id, or the path of a study file.")
+]
 DataOption = Annotated[
     Path, typer.Option("--data", metavar="DIR", help="Folder with the register extracts (ind.csv, dtv.csv, iom.csv).")
 ]

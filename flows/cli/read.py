@@ -15,7 +15,9 @@ from flows.settings import Settings
 @app.command(rich_help_panel=READ)
 def verify(
     release: ReleaseArgument,
-    key: Annotated[Path | None, typer.Option("--key", help="Public key (PEM) to trust instead of this state folder's.")] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="Public key (PEM) to trust instead of this state folder's.")
+    ] = None,
     since: Annotated[Path | None, typer.Option("--since", help="A checkpoint you kept earlier.")] = None,
 ) -> None:
     """Check a release's files, manifest, signature and place in the log; says nothing about disclosure."""
@@ -26,13 +28,19 @@ def verify(
 
 @app.command(rich_help_panel=READ)
 def protect(
-    instance: Annotated[Path, typer.Argument(metavar="INSTANCE", help="Folder with micro.csv, hierarchies and instance.toml.")],
+    instance: Annotated[
+        Path, typer.Argument(metavar="INSTANCE", help="Folder with micro.csv, hierarchies and instance.toml.")
+    ],
     out: OutOption,
-    objective: Annotated[Literal["value", "cells"], typer.Option(help="Blank the least value, or the fewest cells.")] = "value",
+    objective: Annotated[
+        Literal["value", "cells"], typer.Option(help="Blank the least value, or the fewest cells.")
+    ] = "value",
     insider: Annotated[
         Literal["none", "person", "pair"], typer.Option(help="Protect also against people who know their own cells.")
     ] = "person",
-    time_limit: Annotated[float, typer.Option(min=1.0, metavar="S", help="Seconds to look for a better safe pattern.")] = 60.0,
+    time_limit: Annotated[
+        float, typer.Option(min=1.0, metavar="S", help="Seconds to look for a better safe pattern.")
+    ] = 60.0,
 ) -> None:
     """Blank the small cells of any table, and enough others, so that nobody can work them out; or refuse."""
     from disclosure.protect_instance import protect_instance
@@ -55,7 +63,8 @@ def check(
 def show(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="A table's id, such as nr2015_f08.")],
     release: Annotated[
-        Path | None, typer.Option("--release", metavar="RELEASE", help="The release folder; default the newest one here.")
+        Path | None,
+        typer.Option("--release", metavar="RELEASE", help="The release folder; default the newest one here."),
     ] = None,
     audience: Annotated[Literal["public", "restricted"], typer.Option(help="Whose table.")] = "public",
     lang: Annotated[Literal["nl", "en"], typer.Option(help="Language of labels.")] = "en",
@@ -103,7 +112,9 @@ def log_verify() -> None:
 @log_app.command("prove")
 def log_prove(
     seq: Annotated[int, typer.Argument(min=0, help="The entry's number.")],
-    since: Annotated[int | None, typer.Option(min=1, help="Also prove that the log of this size is a beginning of today's.")] = None,
+    since: Annotated[
+        int | None, typer.Option(min=1, help="Also prove that the log of this size is a beginning of today's.")
+    ] = None,
 ) -> None:
     """A proof (JSON) that an entry is in the log as it stands, under its last checkpoint."""
     from flows.audit import prove_entry
@@ -131,10 +142,21 @@ def budget(context: typer.Context) -> None:
 @budget_app.command("plan")
 def budget_plan(
     study: StudyArgument,
-    epsilon: Annotated[float | None, typer.Option(min=0.01, help="Scale every budget so that the largest is this epsilon.")] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(min=0.01, help="Scale every budget so that the largest is this epsilon.")
+    ] = None,
     years: Annotated[int, typer.Option(min=1, help="How many yearly editions.")] = 1,
 ) -> None:
     """The expected error of every public table before anything is spent."""
     from flows.budget import print_plan
 
     print_plan(study, epsilon, years)
+
+
+@budget_app.command("adopt")
+def budget_adopt(study: StudyArgument) -> None:
+    """Make the totals of a changed policy the ledger's; the log keeps the value before and after, for ever."""
+    from flows.budget import adopt
+
+    for line in adopt(Settings.from_environment(), study):
+        typer.echo(line)

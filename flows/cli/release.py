@@ -27,11 +27,15 @@ def run(study: StudyArgument, data: DataOption, out: OutOption) -> None:
             f"{outcome.folder}"
         )
         return
-    typer.echo(f"Proposed {outcome.release}; somebody else has to approve it before anybody can read it.\n{outcome.folder}")
+    typer.echo(
+        f"Proposed {outcome.release}; somebody else has to approve it before anybody can read it.\n{outcome.folder}"
+    )
 
 
 @app.command(rich_help_panel=RUN)
-def demo(out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where releases and state go.")] = Path("demo")) -> None:
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where releases and state go.")] = Path("demo"),
+) -> None:
     """Both studies on synthetic registers, end to end, in a state folder of its own."""
     from flows.demo import run_demo
 

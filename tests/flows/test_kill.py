@@ -15,7 +15,14 @@ from tests.conftest import EXAMPLES, ROOT, Command
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
-STEPS = ("Reading and encoding", "Recognising people", "Computing exact", "Choosing blanks", "Drawing noise", "Writing the release")
+STEPS = (
+    "Reading and encoding",
+    "Recognising people",
+    "Computing exact",
+    "Choosing blanks",
+    "Drawing noise",
+    "Writing the release",
+)
 
 
 def _start(state: Path, out: Path) -> subprocess.Popen[str]:

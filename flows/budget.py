@@ -1,0 +1,120 @@
+"""What `schakel budget` shows: what was spent on whom, and what a policy would cost and give."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from disclosure.ledger import BudgetLine, epsilon_of
+from disclosure.noise.plan import Plan, edition_rho, limits, plan
+from flows.settings import Settings
+from flows.state import open_state
+from schemas.errors import UsageError
+from schemas.policy import Policy, load_policy
+from schemas.policy_noise import Population
+from schemas.study import load_study, resource, shipped_studies
+
+DELTA = 1e-6
+
+
+def print_statement(settings: Settings) -> None:
+    """Every population's budget: total, spent and left, in zCDP rho and as the epsilon that it amounts to."""
+    with open_state(settings) as state:
+        lines = state.ledger().statement()
+    caption = "zCDP rho, over all releases and years"
+    table = Table(title="Privacy budget", title_justify="left", caption=caption, caption_justify="left")
+    for name in ("population", "audience"):
+        table.add_column(name)
+    for name in ("budget", "spent", "left", "spent so far means"):
+        table.add_column(name, justify="right")
+    promises = _promises()
+    for line in lines:
+        table.add_row(*_row(line, promises))
+    console = Console(soft_wrap=True)
+    console.print(table if lines else "No budget was set yet; the first run of a study sets what its policy says.")
+
+
+def _row(line: BudgetLine, promises: dict[str, Population]) -> tuple[str, ...]:
+    numbers = (line.budget, line.spent, line.remaining)
+    meaning = _meaning(line, promises.get(line.population))
+    return (line.population, line.audience, *(f"{number:.4f}" for number in numbers), meaning)
+
+
+def _meaning(line: BudgetLine, population: Population | None) -> str:
+    """What was spent, as an epsilon: pure ones add up, the others compose in zCDP."""
+    if population is None or population.delta is not None:
+        delta = DELTA if population is None or population.delta is None else population.delta
+        return f"epsilon {epsilon_of(line.spent, delta):.2f}, delta {delta:g}"
+    return f"epsilon {population.epsilon * line.spent / edition_rho(population):.2f}"
+
+
+def _promises() -> dict[str, Population]:
+    """The populations of the shipped policies by id."""
+    found: dict[str, Population] = {}
+    for study_id in shipped_studies():
+        policy, _ = load_policy(resource(study_id, "policies", load_study(study_id).policy))
+        for noise in (policy.public.noise, policy.restricted.noise):
+            found |= {population.id: population for population in noise.populations} if noise is not None else {}
+    return found
+
+
+def plan_by_table(policy: Policy) -> dict[str, str]:
+    """Table id -> the expected error of its public version, in words."""
+    noise = policy.public.noise
+    return {} if noise is None else {row.table: row.words.en for row in plan(noise).rows}
+
+
+def print_plan(study_ref: str, epsilon: float | None, years: int) -> None:
+    """The expected error of every public table and the price per population, before anything is spent."""
+    study = load_study(study_ref)
+    policy, _ = load_policy(resource(study_ref, "policies", study.policy))
+    if policy.public.noise is None:
+        raise UsageError(f"The policy {policy.id} has no noisy regime for the public; there is nothing to plan.")
+    found = plan(policy.public.noise, epsilon=epsilon, years=years, window=len(study.years))
+    console = Console(soft_wrap=True)
+    console.print(_errors(study.id, found))
+    console.print(_prices(found, years))
+    for warning in found.warnings:
+        console.print(f"! {warning}")
+
+
+def _errors(study: str, found: Plan) -> Table:
+    table = Table(title=f"{study}: expected error of the public tables", title_justify="left")
+    for name in ("table", "population", "numbers are", "totals off by", "assumed size", ""):
+        table.add_column(name)
+    for row in found.rows:
+        useful = "" if row.useful else "too coarse"
+        table.add_row(row.table, row.population, row.words.en, f"{row.total:.0f}", f"{row.size:.0f}", useful)
+    return table
+
+
+def _prices(found: Plan, years: int) -> Table:
+    table = Table(title=f"What a person pays, {years} yearly edition(s)", title_justify="left")
+    for name in (
+        "population",
+        "mechanism",
+        "rho an edition",
+        "rho in all",
+        "epsilon, rolling",
+        "epsilon, frozen slices",
+    ):
+        table.add_column(name)
+    for line in found.populations:
+        frozen = "every edition in full" if line.frozen_epsilon is None else f"{line.frozen_epsilon:.2f}"
+        delta = "" if line.delta is None else f", delta {line.delta:g}"
+        mechanism = f"{line.mechanism} (epsilon {line.epsilon:g}{delta})"
+        table.add_row(line.id, mechanism, f"{line.rho:.4f}", f"{line.limit:.4f}", f"{line.rolling_epsilon:.2f}", frozen)
+    return table
+
+
+def adopt(settings: Settings, study_ref: str) -> list[str]:
+    """Make the policy's totals the ledger's; every change is a leaf with the value before and after."""
+    study = load_study(study_ref)
+    policy, _ = load_policy(resource(study_ref, "policies", study.policy))
+    said = []
+    with open_state(settings) as state:
+        for audience, noise in (("public", policy.public.noise), ("restricted", policy.restricted.noise)):
+            for population, rho in limits(noise).items() if noise is not None else ():
+                state.ledger(study.id).set_budget(population, "public" if audience == "public" else "restricted", rho)
+                said.append(f"{population} ({audience}): rho {rho:.4f} over all editions")
+    return said

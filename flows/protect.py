@@ -1,0 +1,140 @@
+"""Exact tables -> what an audience may see, with the decisions in the log and the certificate in the state folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from disclosure.ledger import Ledger
+from disclosure.log.leaves import parameters_of
+from disclosure.memo import keep_certificate
+from disclosure.noise import protect_noisy
+from disclosure.noise.plan import limits
+from disclosure.states import list_releases
+from disclosure.suppress import SuppressionResult, suppress_tables
+from flows.job import Job
+from flows.packing import pack_protected, unpack_protected
+from flows.state import State
+from schemas.errors import DisclosureRefused, UsageError
+from schemas.policy_noise import NoisePolicy
+from schemas.tables import STATUS, ExactTable, ProtectedTable
+
+Tables = dict[str, ProtectedTable]
+SEEN = ("approved", "published", "superseded", "withdrawn")
+
+
+@dataclass(frozen=True)
+class Protected:
+    """One audience's tables, and what the terminal says about them."""
+
+    tables: Tables
+    said: list[str] = field(default_factory=list)
+
+
+def protect_restricted(
+    job: Job, state: State, exact: Mapping[str, ExactTable], snapshot: str, release: str
+) -> Protected:
+    """Suppressed tables: the pattern kept for this snapshot and policy if there is one, else a new one, attacked.
+
+    DisclosureRefused (4) when no pattern withstands the attacker; nothing of it is kept then but the refusal.
+    """
+    memo = state.memo(job.study.id)
+    kept = memo.pattern(snapshot, job.policy_digest)
+    if kept is None:
+        result = suppress(job, exact, published_before(job, state))
+        certificate = json.dumps(result.certificate, sort_keys=True).encode()
+        digest = keep_certificate(state.store, release, "restricted", certificate)
+        kept = memo.keep_pattern(snapshot, job.policy_digest, pack_protected(result.protected))
+        insider = job.policy.restricted.suppression.insider if job.policy.restricted.suppression else "none"
+        attacked: dict[str, object] = {
+            "audience": "restricted", "insider": insider, "certified": True, "certificate": digest,
+        }  # fmt: skip
+        state.append("attacked", attacked, job.study.id, release)
+    tables = unpack_protected(kept)
+    _log_tables(job, state, tables, release)
+    blanks = sum(int((table.frame[STATUS] == "suppressed").sum()) for table in tables.values())
+    return Protected(tables, [f"{blanks} blanks in {len(tables)} tables", "the attacker learned nothing"])
+
+
+def suppress(job: Job, exact: Mapping[str, ExactTable], history: list[Tables]) -> SuppressionResult:
+    """Choose and certify blanks by the policy's rules for the restricted audience."""
+    rules = job.policy.restricted.suppression
+    if rules is None:
+        raise UsageError(f"The policy {job.policy.id} has no rules for blanks; add [restricted.suppression].")
+    return suppress_tables(exact, job.catalogue, rules, history, "restricted")
+
+
+def blank(job: Job, exact: Mapping[str, ExactTable], history: list[Tables]) -> Tables:
+    """The suppressed tables alone, for a trial on invented people."""
+    return suppress(job, exact, history).protected
+
+
+def published_before(job: Job, state: State) -> list[Tables]:
+    """The restricted tables of every earlier release of the study that its audience could see, oldest first."""
+    memo, found = state.memo(job.study.id), []
+    with state.store.reading() as tx:
+        releases = [release for release in list_releases(tx, job.study.id) if release.state in SEEN]
+    for release in releases:
+        pattern = memo.pattern(release.snapshot, release.policy)
+        if pattern is None:
+            raise DisclosureRefused(
+                f"What {release.id} showed is not in the state store, so nothing can be judged beside it."
+            )
+        found.append(unpack_protected(pattern))
+    return found
+
+
+def protect_public(job: Job, state: State, exact: Mapping[str, ExactTable], snapshot: str, release: str) -> Protected:
+    """Noisy tables: charge, draw, reconcile, blank; a second run of the same snapshot and policy costs nothing."""
+    noise = job.policy.public.noise
+    if noise is None:
+        raise UsageError(f"The policy {job.policy.id} has no parameters for the public's noise; add [public.noise].")
+    ledger = state.ledger(job.study.id, release)
+    _require_budgets(ledger, noise, job)
+    secret = state.keys(job.study.id).derive("noise", "")
+    result = protect_noisy(exact, job.catalogue, noise, ledger, snapshot, secret, "public")
+    _log_tables(job, state, result.protected, release)
+    spent = sum(charge.rho for charge in result.charges if charge.drawn)
+    again = sum(not charge.drawn for charge in result.charges)
+    said = [f"{len(result.protected)} tables, rho {spent:.4f} spent"]
+    return Protected(result.protected, said + ([f"{again} number(s) drawn before and used again"] if again else []))
+
+
+def _require_budgets(ledger: Ledger, noise: NoisePolicy, job: Job) -> None:
+    """The first run of a study sets its budgets; a policy that wants others later needs somebody's word for it."""
+    there = {(line.population, line.audience): line.budget for line in ledger.statement()}
+    for population, rho in limits(noise).items():
+        budget = there.get((population, "public"))
+        if budget is None:
+            ledger.set_budget(population, "public", rho)
+        elif budget != rho:
+            raise UsageError(
+                f"The policy gives {population} another budget than the ledger holds; "
+                f"`schakel budget adopt {job.study_ref}` makes it the ledger's and says so in the log."
+            )
+
+
+def _log_tables(job: Job, state: State, tables: Tables, release: str) -> None:
+    with state.store.transaction() as tx:
+        for table in tables.values():
+            body = {
+                "table": table.id, "audience": table.audience, "regime": table.regime, "rules": _rules(job, table),
+                "blanks": int((table.frame[STATUS] == "suppressed").sum()), "policy": job.policy_digest,
+            }  # fmt: skip
+            state.log.append(tx, "table_protected", body, state.actor, state.role, job.study.id, release)
+        state.log.checkpoint(tx)
+
+
+def _rules(job: Job, table: ProtectedTable) -> dict[str, bool | int | float | str]:
+    policy = job.policy.public if table.audience == "public" else job.policy.restricted
+    if policy.suppression is not None:
+        return parameters_of(policy.suppression)
+    for population in policy.noise.populations if policy.noise is not None else ():
+        if table.id in population.published:
+            rules: dict[str, bool | int | float | str] = {
+                "population": population.id, "mechanism": population.mechanism, "epsilon": population.epsilon,
+                "threshold": population.threshold,
+            }  # fmt: skip
+            return rules if population.delta is None else {**rules, "delta": population.delta}
+    return {}
