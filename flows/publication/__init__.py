@@ -11,7 +11,16 @@ There is no clock, no random number and no machine name in here: the same input 
 from __future__ import annotations
 
 from flows.publication.facts import AudienceFacts, LinkageFacts, MethodFacts
+from flows.publication.pdf import require_pdf
 from flows.publication.terminal import render_table
 from flows.publication.writers import write_public, write_restricted
 
-__all__ = ["AudienceFacts", "LinkageFacts", "MethodFacts", "render_table", "write_public", "write_restricted"]
+__all__ = [
+    "AudienceFacts",
+    "LinkageFacts",
+    "MethodFacts",
+    "render_table",
+    "require_pdf",
+    "write_public",
+    "write_restricted",
+]

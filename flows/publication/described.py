@@ -39,7 +39,7 @@ def column_meaning(column: Column, language: Language) -> str:
 
 
 def _both(column: Column, labels: Labels) -> tuple[dict[str, str], dict[str, str]]:
-    titles = {language: column_title(column, labels, language) for language in LANGUAGES}
+    titles: dict[str, str] = {language: column_title(column, labels, language) for language in LANGUAGES}
     return titles, {language: column_meaning(column, language) for language in LANGUAGES}
 
 

@@ -144,7 +144,11 @@ def _top_grid(view: View, listed: TopList, language: Language) -> Grid:
         )
         for line in listed.ranked
     )
-    columns = (view.labels.dimension(last, language), say("column.aantal", language), say("page.share", language))
+    columns: tuple[str, ...] = (
+        view.labels.dimension(last, language),
+        say("column.aantal", language),
+        say("page.share", language),
+    )
     with_share = any(line.share is not None for line in listed.ranked)
     if not with_share:
         rows = tuple(GridRow(row.headings, row.cells[:2]) for row in rows)

@@ -78,9 +78,9 @@ def _facts(
         "parameters": [in_language(text, language) for text in own.parameters],
         "budget": [in_language(text, language) for text in own.budget],
         "statement": in_language(facts.statement, language),
-        "linkage": in_language(linkage.profile, language) if linkage is not None else "",
+        "linkage": _as_sentence(in_language(linkage.profile, language)) if linkage is not None else "",
         "quality": [(in_language(name, language), in_language(value, language)) for name, value in quality],
-        "contact": in_language(facts.contact, language),
+        "contact": _as_sentence(in_language(facts.contact, language)),
         "version": say(
             "method.version",
             language,
@@ -141,3 +141,7 @@ def _tables(views: list[View], catalogue: Catalogue, language: Language) -> list
 def _absent(views: list[View], catalogue: Catalogue, language: Language) -> list[str]:
     shown = {view.table.id for view in views}
     return [in_language(entry.titles, language) for entry in catalogue.entries if entry.id not in shown]
+
+
+def _as_sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "/")) else ".")

@@ -29,7 +29,8 @@ STYLES = (
     'fo:font-size="14pt"/></style:style>'
     '<style:style style:name="header" style:family="table-cell"><style:text-properties fo:font-weight="bold"/>'
     '<style:table-cell-properties fo:border-bottom="0.5pt solid #000000"/></style:style>'
-    '<number:number-style style:name="whole"><number:number number:decimal-places="0" number:grouping="true"/></number:number-style>'
+    '<number:number-style style:name="whole"><number:number number:decimal-places="0" number:grouping="true"/>'
+    "</number:number-style>"
     '<number:number-style style:name="tenth"><number:number number:decimal-places="1" number:min-decimal-places="1" '
     'number:grouping="true"/></number:number-style>'
     '<style:style style:name="d0" style:family="table-cell" style:data-style-name="whole"/>'
@@ -52,9 +53,11 @@ def ods_bytes(sheets: list[Sheet], title: str) -> bytes:
         f"{HEAD}<office:document-content {SPACES}><office:automatic-styles>{STYLES}{column_styles}</office:automatic-styles>"
         f"<office:body><office:spreadsheet>{body}</office:spreadsheet></office:body></office:document-content>"
     )
-    meta = f"{HEAD}<office:document-meta {SPACES}><office:meta><dc:title>{escape(title)}</dc:title></office:meta></office:document-meta>"
+    named = f"<office:meta><dc:title>{escape(title)}</dc:title></office:meta>"
+    meta = f"{HEAD}<office:document-meta {SPACES}>{named}</office:document-meta>"
     manifest = (
-        f'{HEAD}<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0" manifest:version="1.3">'
+        f'{HEAD}<manifest:manifest manifest:version="1.3" '
+        'xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
         f'<manifest:file-entry manifest:full-path="/" manifest:version="1.3" manifest:media-type="{MIME}"/>'
         '<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/>'
         '<manifest:file-entry manifest:full-path="meta.xml" manifest:media-type="text/xml"/></manifest:manifest>'

@@ -14,6 +14,7 @@ from flows.publication.method import method_note
 from flows.publication.ods import ods_bytes
 from flows.publication.output import PUBLIC_MODE, RESTRICTED_MODE, write_bytes
 from flows.publication.pages import report_page
+from flows.publication.pdf import pdf_bytes
 from flows.publication.sheets import workbook_sheets
 from flows.publication.views import View, make_views
 from flows.publication.xlsx import xlsx_bytes
@@ -58,7 +59,9 @@ def public_files(views: list[View], catalogue: Catalogue, study: Study, facts: M
     files |= drawn
     files["index.html"] = report_page(views, charts, catalogue, study, facts)
     for language in LANGUAGES:
-        files[f"method.{language}.html"] = method_note(views, catalogue, study, facts, "public", language)
+        note = method_note(views, catalogue, study, facts, "public", language)
+        files[f"method.{language}.html"] = note
+        files[f"method.{language}.pdf"] = pdf_bytes(note)
     return files
 
 

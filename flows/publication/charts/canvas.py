@@ -76,18 +76,21 @@ class Canvas:
         import altair
         import vl_convert
 
-        layers = [_layer(altair, style[1:], rows) for style, rows in self._layers.items()]
+        layers = [_layer(altair, style[1:]) for style in self._layers]
         chart = altair.layer(*layers).properties(width=width, height=height)
         chart = chart.configure(font=FONT, aria=False, background="transparent", padding=6).configure_view(stroke=None)
-        return from_vega(vl_convert.vegalite_to_svg(chart.to_dict(validate=False)), definitions)
+        specification = chart.to_dict(validate=False)
+        for layer, rows in zip(specification["layer"], self._layers.values(), strict=True):
+            layer["data"] = {"values": rows}  # put in afterwards: Altair copies its data at every step
+        return from_vega(vl_convert.vegalite_to_svg(specification), definitions)
 
 
-def _layer(altair: Any, style: tuple[Any, ...], rows: list[Row]) -> Any:
+def _layer(altair: Any, style: tuple[Any, ...]) -> Any:
     """One Altair layer of marks of one style; positions and colours are taken as they are."""
     kind = style[0]
     place = {"x": altair.X("x:Q", scale=None, axis=None), "y": altair.Y("y:Q", scale=None, axis=None)}
     fill = altair.Fill("fill:N", scale=None, legend=None)
-    base = altair.Chart(altair.InlineData(values=rows))
+    base = altair.Chart(altair.InlineData(values=[]))
     if kind == "rect":
         mark = base.mark_rect(stroke=GRID, strokeWidth=0.5) if style[1] else base.mark_rect(strokeWidth=0)
         return mark.encode(**place, x2="x2:Q", y2="y2:Q", fill=fill)

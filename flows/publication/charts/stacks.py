@@ -18,6 +18,7 @@ PLOT = WIDTH - LABEL_ROOM - 14
 WIDEST_BAR = 64
 STUB = 0.05  # the part of a bar that stands for blanks when the bar's total is not known
 NUMBERED_FROM = 0.09  # a smaller segment has no room for its percentage
+BLANK_SIZE = 20
 QUARTERS = (0, 25, 50, 75, 100)
 
 
@@ -120,8 +121,7 @@ class _Stacks:
         self.canvas.text("\n".join(words), -LABEL_ROOM + 19, top + 15, align="left")
         for place, cell in enumerate(cells):
             shown = BLANK if cell.value is None else number(cell.value, self.language)
-            blank_size = {"size": 20} if cell.value is None else {}
-            self.canvas.text(shown, self._middle(place), top + 15, **blank_size)
+            self.canvas.text(shown, self._middle(place), top + 15, size=BLANK_SIZE if cell.value is None else TEXT_SIZE)
             if cell.low is not None and cell.high is not None:
                 bounds = interval(cell.low, cell.high, self.language)
                 self.canvas.text(bounds, self._middle(place), top + 28, size=SMALL_SIZE, opacity=0.8)
