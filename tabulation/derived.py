@@ -38,10 +38,10 @@ def chi_square(frame: pd.DataFrame, rows: str, columns: str, *, yates: bool = Fa
     """
     from scipy.stats import chi2
 
-    wide = frame.pivot_table(index=rows, columns=columns, values=COUNT, aggfunc=_sum, sort=False, observed=True)
-    if wide.isna().any(axis=None):
+    if frame[COUNT].isna().any():
         return None
-    counts = wide.to_numpy(dtype=np.float64)
+    sums = frame.groupby([rows, columns], sort=False, observed=True)[COUNT].sum()
+    counts = sums.unstack(columns, fill_value=0).to_numpy(dtype=np.float64)
     expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / max(counts.sum(), 1.0)
     df = (counts.shape[0] - 1) * (counts.shape[1] - 1)
     if df == 0 or (expected <= 0).any():

@@ -60,14 +60,16 @@ def read_events(attributes: Mapping[str, pa.Table], persons: pa.Table, study: St
 
 
 def _person_ids(table: pa.Table, persons: pa.Table, kind: str) -> np.ndarray:
-    known = persons["token"].combine_chunks()
-    place = pc.index_in(table["token"].combine_chunks(), value_set=known)
-    if place.null_count:
+    rows = pa.table({"token": table["token"], "row": np.arange(table.num_rows)})
+    joined = rows.join(persons.select(["token", "person_id"]), "token", join_type="left outer").sort_by("row")
+    lost = joined["person_id"].null_count
+    if lost or joined.num_rows != table.num_rows:
         raise IntegrityError(
-            f"{place.null_count} rows of the registers of kind '{kind}' have no person id; link this delivery again."
+            f"{lost} rows of the registers of kind '{kind}' have no person id, and "
+            f"{joined.num_rows - table.num_rows} have more than one; link this delivery again."
         )
-    taken: np.ndarray = persons["person_id"].to_numpy()[place.to_numpy(zero_copy_only=False)]
-    return taken
+    ids: np.ndarray = joined["person_id"].to_numpy()
+    return ids
 
 
 def _frame(table: pa.Table, person_ids: np.ndarray) -> pd.DataFrame:

@@ -87,7 +87,7 @@ def registers(first_year: int, years: int, *, people: int = 4, rows: int = 14) -
         st.integers(0, 30), st.integers(days - 40, days), st.integers(0, days), st.sampled_from((100, 101, 130, 131))
     ).map(lambda offset: start + timedelta(offset))
     who = st.integers(1, people)
-    person = {
+    person: dict[str, st.SearchStrategy[Any]] = {
         "sex": st.sampled_from("VMO"),
         "nationality": st.sampled_from(NATIONALITIES),
         "age": st.one_of(st.none(), st.integers(0, 60)),
@@ -136,7 +136,7 @@ def crowd(first_year: int, last_year: int, *, people: int, seed: int = 2015) -> 
     made = Registers([], [], [])
 
     def pick(options: Sequence[Any]) -> Any:
-        return options[rng.integers(len(options))]
+        return options[int(rng.integers(len(options)))]
 
     def shared(person: int) -> dict[str, Any]:
         age = pick((None, 5, 16, 20, 27, 35, 50))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from invented import Registers, tables
 from tabulation_reference import STUDIES, reference_input, reference_tables, study_and_catalogue
@@ -164,8 +165,10 @@ def test_empty_registers_give_zeros() -> None:
         )
 
 
-def test_a_row_without_a_person_is_refused() -> None:
+def test_a_row_without_a_person_or_with_two_is_refused() -> None:
     study, catalogue = study_and_catalogue("nr2015")
     attributes, persons = reference_input("nr2015")
     with pytest.raises(IntegrityError, match=r"1 rows .* link this delivery again"):
         tabulate(attributes, persons.slice(1), study, catalogue)
+    with pytest.raises(IntegrityError, match=r"1 have more than one"):
+        tabulate(attributes, pa.concat_tables([persons, persons.slice(0, 1)]), study, catalogue)

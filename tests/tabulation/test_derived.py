@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from tabulation_reference import REFERENCE, STUDIES, reference_tables, study_and
 from tabulation.derived import ChiSquare, chi_square, derive, percentages, top_list
 
 
-def grid(counts: list[list[int | None]]) -> pd.DataFrame:
+def grid(counts: Sequence[Sequence[int | None]]) -> pd.DataFrame:
     cells = [(f"r{i}", f"c{j}", value) for i, row in enumerate(counts) for j, value in enumerate(row)]
     return pd.DataFrame(cells, columns=["r", "c", "aantal"]).astype({"aantal": "Int64"})
 

@@ -146,7 +146,7 @@ class Cells:
             if one.population == other.population:
                 shared = [(a, b) for a in one.dimensions for b in other.dimensions if a.variable == b.variable]
                 classes = [common_classes(coarsening(a), coarsening(b)) for a, b in shared]
-                cells: dict[tuple, np.ndarray] = {}
+                cells: dict[tuple[object, ...], np.ndarray] = {}
                 for sign, entry, side in ((1, one, 0), (-1, other, 1)):
                     frame = self.made[entry.id].frame
                     for i, record in enumerate(frame.to_dict("records")):
@@ -159,8 +159,8 @@ class Cells:
         """One equality that nobody declared, in words."""
         _, sizes, vectors = np.linalg.svd(people)
         null = vectors[(sizes > 1e-9).sum() :]
-        basis = np.linalg.svd(known, full_matrices=False)
-        basis = basis[2][basis[1] > 1e-9]
+        _, strengths, directions = np.linalg.svd(known, full_matrices=False)
+        basis = directions[strengths > 1e-9]
         gaps = null - (null @ basis.T) @ basis
         worst = gaps[np.abs(gaps).max(axis=1).argmax()]
         names = [f"{entry.id} {record}" for entry in self.entries for record in

@@ -68,8 +68,7 @@ def parallel(own: list[Procedure]) -> str | None:
         return None
     if route(own) == "route_1":
         asylum = next(row for row in own if row.procedure == "ASIEL" and row.applied == a)
-        grants = [row.final_date for row in own if row.procedure == "B8" and row.final == "INGEWILLIGD"]
-        grants = [day for day in grants if day is not None]
+        grants = granted(own, date.min.year, date.max.year)
         held = bool(grants) and (asylum.final_date is None or min(grants) < asylum.final_date)
     else:
         b9 = [row for row in own if row.procedure == "B9"]
