@@ -43,7 +43,7 @@ def test_hold_in_any_data_nr2015(made: Registers) -> None:
     assert broken(catalogue, tabulate(*tables(made, study), study, catalogue)) == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(registers(2013, 5, people=8, rows=30))
 def test_hold_in_any_data_wodc2020(made: Registers) -> None:
     study, catalogue = study_and_catalogue("wodc2020")
