@@ -27,9 +27,9 @@ _POSTGRESQL = {"53100": "full", "25006": "readonly", "58030": "io", "55P03": "bu
 _POSTGRESQL_DAMAGED = ("XX001", "XX002")
 
 
-def store_fault(error: DBAPIError) -> SchakelError:
+def store_fault(error: DBAPIError | sqlite3.Error) -> SchakelError:
     """The error of a database driver as one of ours; the driver's text may hold bound values and is dropped."""
-    original = error.orig
+    original = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(original, sqlite3.Error):
         code = getattr(original, "sqlite_errorcode", 0) & 0xFF
         if code in _SQLITE_DAMAGED:

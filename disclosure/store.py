@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,7 +84,7 @@ class Store:
         try:
             with self.engine.connect().execution_options(schakel_write=write) as connection, connection.begin():
                 yield Transaction(connection)
-        except sa.exc.DBAPIError as error:
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
             raise store_fault(error) from None
 
     @property
@@ -114,14 +115,14 @@ def open_store(state_dir: Path | None = None, url: str | None = None) -> Store:
     """Open the store, creating folder, database and tables where they are missing and migrating older ones.
 
     state_dir  the state folder; None is `default_directory()`.
-    url        an SQLAlchemy URL of a PostgreSQL database (`postgresql+psycopg://...`); None is SQLite in the folder.
+    url        an SQLAlchemy URL of a PostgreSQL database (`postgresql+psycopg://...`); None or empty is SQLite in the folder.
 
     Raises UsageError (2) for an unusable folder or URL, IntegrityError (6) for a damaged database. Rollback is checked
     when the log is opened (`Log.open`), which has the keys to do it.
     """
     directory = (state_dir or default_directory()).absolute()
     private_folder(directory)
-    engine = _sqlite(directory / DATABASE) if url is None else _postgresql(url)
+    engine = _sqlite(directory / DATABASE) if not url else _postgresql(url)
     store = Store(engine, directory)
     try:
         _bring_up_to_date(store)

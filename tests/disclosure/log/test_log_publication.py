@@ -193,6 +193,6 @@ def kill_at(engine, point):
 def test_proofs_stay_small(embedded, tmp_path):
     """A proof file grows with the checkpoints, not with the leaves."""
     for _ in range(30):
-        append_views(embedded, 100, sign=True)
+        append_views(embedded, 20, sign=True)
     final = publish(embedded, tmp_path / "out" / "r1")
     assert (final / "inclusion.json").stat().st_size < 31 * 3_000
