@@ -17,6 +17,7 @@ _POINTS = 1024
 _PER_DEVIATION = 40
 _BLUR = 0.2
 _FAR = 4.5
+_FLOOR = 1e-10
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def interval(value: float, noise: Noise, confidence: float) -> tuple[int, int]:
     table = _acceptance(noise, confidence)
     far = len(table.low)
     first = int(np.floor(value - table.half)) if value - table.half > far else 0
-    candidates = np.arange(max(first, 0), max(int(np.ceil(value + table.half)), 0) + 2)
+    candidates = np.arange(max(first, 0), max(int(np.ceil(value + table.half)), far) + 2)
     near = candidates < far
     low = np.where(near, table.low[np.minimum(candidates, far - 1)], candidates - table.half)
     high = np.where(near, table.high[np.minimum(candidates, far - 1)], candidates + table.half)
@@ -98,18 +99,21 @@ def _density(noise: Noise) -> tuple[np.ndarray, np.ndarray]:
         transform = transform * ((1 - ratio) ** 2 / (1 - 2 * ratio * np.cos(factor * frequency) + ratio**2)) ** times
     mass = np.clip(np.fft.fftshift(np.fft.ifft(transform).real), 0, None)
     offsets = (np.arange(_POINTS) - _POINTS // 2) * step
-    return offsets, mass / mass.sum()
+    # Beyond this the transform holds rounding noise, whose ratios would order outcomes at random.
+    reach = int(np.max(np.abs(np.flatnonzero(mass > _FLOOR * mass.max()) - _POINTS // 2)))
+    kept = slice(_POINTS // 2 - min(reach, _POINTS // 2 - 1), _POINTS // 2 + min(reach, _POINTS // 2 - 1) + 1)
+    return offsets[kept], mass[kept] / mass[kept].sum()
 
 
 def _unimodal(mass: np.ndarray) -> np.ndarray:
     """A symmetric, falling envelope of the density: it orders outcomes, it does not weigh them."""
     centre = len(mass) // 2
     right = mass[centre:]
-    left = mass[centre:0:-1]
+    left = mass[centre::-1]
     side = np.maximum.accumulate(np.maximum(right, left)[::-1])[::-1]
     # Strictly falling, so that no two outcomes tie far out in the tail.
-    side = side * (1 + 1e-9 * np.arange(len(side))[::-1]) + 1e-30 * np.arange(len(side))[::-1]
-    return np.concatenate([[side[-1]], side[1:][::-1], side])
+    side = side * (1 + 1e-9 * np.arange(len(side))[::-1])
+    return np.concatenate([side[1:][::-1], side])
 
 
 def _symmetric(offsets: np.ndarray, mass: np.ndarray, confidence: float) -> float:

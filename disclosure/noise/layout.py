@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,6 +28,23 @@ class Block:
     attributes: tuple[str, ...]
     keys: tuple[Key, ...]
     offset: int
+
+    def where(self, wanted: Where) -> np.ndarray:
+        """Boolean mask over the keys: those whose categories are among the wanted ones."""
+        mask = np.ones(len(self.keys), dtype=bool)
+        for name, codes in wanted.items():
+            categories, positions = self._coded[name]
+            allowed = set(codes)
+            mask &= np.array([category in allowed for category in categories])[positions]
+        return mask
+
+    @cached_property
+    def _coded(self) -> dict[str, tuple[tuple[Code, ...], np.ndarray]]:
+        coded = {}
+        for name, column in zip(self.attributes, zip(*self.keys, strict=True), strict=True):
+            place = {category: position for position, category in enumerate(dict.fromkeys(column))}
+            coded[name] = (tuple(place), np.array([place[category] for category in column]))
+        return coded
 
     @property
     def span(self) -> slice:
@@ -97,16 +115,17 @@ def _indicator(block: Block, where: Where, size: int) -> np.ndarray:
     if unknown := set(where) - set(block.attributes):
         raise UsageError(f"The noise policy: vector {block.id} has no attribute {', '.join(sorted(unknown))}.")
     row = np.zeros(size)
-    row[block.span] = [_matches(block.attributes, key, where) for key in block.keys]
+    row[block.span] = block.where(where)
     return row
 
 
 def _margins(block: Block, size: int) -> np.ndarray:
-    rows = []
-    for position, name in enumerate(block.attributes):
-        for code in dict.fromkeys(key[position] for key in block.keys):
-            rows.append(_indicator(block, {name: (code,)}, size))
-    return np.vstack(rows)
+    codes = [(name, code) for position, name in enumerate(block.attributes) for code in _codes(block, position)]
+    return np.vstack([_indicator(block, {name: (code,)}, size) for name, code in codes])
+
+
+def _codes(block: Block, position: int) -> tuple[Code, ...]:
+    return tuple(dict.fromkeys(key[position] for key in block.keys))
 
 
 def _equations(population: Population, blocks: Mapping[str, Block], size: int) -> np.ndarray:
@@ -152,5 +171,4 @@ def _choices(
     if dimension.groups:
         return [(code, {dimension.attribute: members}) for code, members in dimension.groups.items()]
     position = block.attributes.index(dimension.attribute)
-    present = dict.fromkeys(key[position] for key in block.keys)
-    return [(code, {dimension.attribute: (code,)}) for code in present]
+    return [(code, {dimension.attribute: (code,)}) for code in _codes(block, position)]
