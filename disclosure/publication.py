@@ -35,6 +35,8 @@ from schemas.release import CHECKPOINT, INCLUSION, MANIFEST, Role
 
 STAGING = "staging"
 COMMITTED = "committed"
+# One level down, so that nobody who looks for releases/<study>/*/manifest.json finds a release that is being written.
+INNER = "release"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ def stage(store: Store, release: str, final: Path) -> Iterator[Staged]:
     UsageError (2) where the final place is taken or somebody else is publishing this release.
     """
     final = final.absolute()
-    staged = Staged(release, final.parent / f".{release}.partial", final)
+    outer = final.parent / f".{release}.partial"
+    staged = Staged(release, outer / INNER, final)
     with _lock(store, release) as held:
         if not held:
             raise UsageError(f"Another process is publishing {release} right now; wait for it.")
@@ -65,8 +68,9 @@ def stage(store: Store, release: str, final: Path) -> Iterator[Staged]:
             with store.transaction() as tx:
                 if _intent(tx, release) is not None:
                     raise UsageError(f"An earlier run of {release} was interrupted; recover the state store first.")
-                row = {"release": release, "phase": STAGING, "staging": str(staged.folder), "final": str(final)}
+                row = {"release": release, "phase": STAGING, "staging": str(outer), "final": str(final)}
                 tx.execute(sa.insert(intents), row)
+            private_folder(outer)
             private_folder(staged.folder)
             yield staged
         finally:
@@ -118,7 +122,7 @@ def finish_publication(store: Store, log: Log, release: str) -> Path | None:
             return None
         proofs = proof_files(tx, log, release)
         manifest = states.require_release(tx, release).manifest
-    staging, final = Path(intent.staging), Path(intent.final)
+    staging, final = Path(intent.staging) / INNER, Path(intent.final)
     try:
         if staging.exists() and not final.exists():
             _require_manifest(staging, release, manifest)
@@ -128,6 +132,7 @@ def finish_publication(store: Store, log: Log, release: str) -> Path | None:
                 write_private(staging / name, content)
             staging.rename(final)
         _require_manifest(final, release, manifest)
+        shutil.rmtree(intent.staging, ignore_errors=True)
         sync_folder(final.parent)
     except OSError as error:
         raise file_fault(error, f"the folder of release {release}") from None

@@ -82,7 +82,7 @@ def test_a_committed_release_whose_folder_was_exchanged_is_not_published(log, tm
     with pytest.raises(ZeroDivisionError):
         publish(log, final)
     monkeypatch.undo()
-    (tmp_path / "out" / ".r1.partial" / "manifest.json").write_text("{}")
+    (tmp_path / "out" / ".r1.partial" / "release" / "manifest.json").write_text("{}")
     with pytest.raises(IntegrityError, match="is not what was logged"):
         recover(log.store, log)
     assert not final.exists()
@@ -91,6 +91,9 @@ def test_a_committed_release_whose_folder_was_exchanged_is_not_published(log, tm
 def test_two_publishers_of_one_release(log, state, url, tmp_path):
     final = tmp_path / "out" / "r1"
     with stage(log.store, "r1", final) as staged:
+        write_files(staged.folder)
+        (staged.folder / "manifest.json").write_text("{}")
+        assert list(tmp_path.glob("out/*/manifest.json")) == []
 
         def rival():
             mine = Log.open(open_store(state, url))
@@ -99,7 +102,6 @@ def test_two_publishers_of_one_release(log, state, url, tmp_path):
                 publish(mine, final)
 
         assert in_child(rival) == 0
-        write_files(staged.folder)
         manifest = seal_release(staged.folder, ORIGIN, SECRET, log.key)
         with log.store.transaction() as tx:
             begin(tx, log, staged, manifest)
