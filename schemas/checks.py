@@ -54,9 +54,10 @@ def failures(parsed: Parsed, extract: Extract, dialect: Dialect) -> list[tuple[i
     """(row position, column, reason) of everything that breaks the schema, in order of precedence within a column."""
     from pandera.errors import SchemaErrors
 
-    schema, rules = _schema(extract, dialect)
+    frame = _frame(parsed, extract)
+    schema, rules = _schema(frame, extract, dialect)
     try:
-        schema.validate(_frame(parsed, extract), lazy=True)
+        schema.validate(frame, lazy=True)
     except SchemaErrors as error:
         found = error.failure_cases[["index", "check"]].drop_duplicates()
     else:
@@ -82,26 +83,29 @@ def _frame(parsed: Parsed, extract: Extract) -> pd.DataFrame:
     return frame
 
 
-def _schema(extract: Extract, dialect: Dialect) -> tuple[DataFrameSchema, list[str]]:
-    """The pandera schema, and the names of its checks (`column:reason`) in order of precedence."""
+def _schema(frame: pd.DataFrame, extract: Extract, dialect: Dialect) -> tuple[DataFrameSchema, list[str]]:
+    """The pandera schema of one frame, and the names of its checks (`column:reason`) in order of precedence.
+
+    Rules across columns are checks of the column they blame, with the frame at hand: pandera reports a check of a whole
+    frame cell by cell, which takes a millisecond for every broken row.
+    """
     from pandera.pandas import Column, DataFrameSchema
 
-    columns: dict[str, Column] = {}
-    wide: list[Check] = []
-    for field in extract.fields:
-        own = list(_column_checks(field, dialect))
-        if own:
-            columns[field.name] = Column(None, checks=own, nullable=True)
-        if field.reads in ("date", "birth"):
-            wide.append(_readable(field))
-    wide.append(_not_before(extract.reference, "geboortedatum", "geboortedatum", "geboorte_na_peildatum"))
-    wide.extend(_not_before(order.later, order.earlier, order.later, order.reason) for order in extract.orders)
-    wide.extend(_needed(need) for need in extract.needs)
-    checks = [check for column in columns.values() for check in column.checks] + wide
-    return DataFrameSchema(columns, checks=wide), [check.name for check in checks]
+    checks = [check for field in extract.fields for check in _own_rules(field, dialect)]
+    checks += [
+        _check(column, reason, lambda _, holds=holds: holds(frame)) for column, reason, holds in _row_rules(extract)
+    ]
+    names = [check.name for check in checks]
+    columns = {}
+    for name in frame.columns:
+        blamed = [check for check in checks if _column_and_reason(check.name)[0] == name]
+        if blamed:
+            columns[name] = Column(None, checks=blamed, nullable=True)
+    return DataFrameSchema(columns), names
 
 
-def _column_checks(field: Field, dialect: Dialect) -> Iterator[Check]:
+def _own_rules(field: Field, dialect: Dialect) -> Iterator[Check]:
+    """What a cell must satisfy by itself."""
     if field.required:
         yield _check(field.name, "verplicht_leeg", lambda cells: cells.notna())
     if field.reads == "vnummer":
@@ -111,6 +115,18 @@ def _column_checks(field: Field, dialect: Dialect) -> Iterator[Check]:
     elif field.codes:
         allowed = list(dialect.sex) if field.reads == "sex" else list(codes(field.codes))
         yield _check(field.name, "code_buiten_lijst", lambda cells: cells.isin(allowed) | cells.isna())
+
+
+def _row_rules(extract: Extract) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.Series]]]:
+    """(column, reason, rule) of what depends on more than one column, dates that were read included."""
+    for field in extract.fields:
+        if field.reads in ("date", "birth"):
+            yield field.name, "datum_ongeldig", _readable(field)
+    yield "geboortedatum", "geboorte_na_peildatum", _not_before(extract.reference, "geboortedatum")
+    for order in extract.orders:
+        yield order.later, order.reason, _not_before(order.later, order.earlier)
+    for need in extract.needs:
+        yield need.column, need.reason, _filled(need)
 
 
 def _all_listed(field: Field) -> Callable[[pd.Series], pd.Series]:
@@ -123,32 +139,26 @@ def _all_listed(field: Field) -> Callable[[pd.Series], pd.Series]:
     return listed
 
 
-def _readable(field: Field) -> Check:
-    def readable(frame: pd.DataFrame) -> pd.Series:
-        if field.reads == "birth":
-            return frame["geboortedatum.leesbaar"]
-        return frame[field.name].isna() | frame[field.name + _DAY].notna()
-
-    return _check(field.name, "datum_ongeldig", readable)
+def _readable(field: Field) -> Callable[[pd.DataFrame], pd.Series]:
+    if field.reads == "birth":
+        return lambda frame: frame["geboortedatum.leesbaar"]
+    return lambda frame: frame[field.name].isna() | frame[field.name + _DAY].notna()
 
 
-def _not_before(later: str, earlier: str, column: str, reason: str) -> Check:
-    def ordered(frame: pd.DataFrame) -> pd.Series:
-        return ~(frame[later + _DAY] < frame[earlier + _DAY])
-
-    return _check(column, reason, ordered)
+def _not_before(later: str, earlier: str) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda frame: ~(frame[later + _DAY] < frame[earlier + _DAY])
 
 
-def _needed(need: Need) -> Check:
+def _filled(need: Need) -> Callable[[pd.DataFrame], pd.Series]:
     def filled(frame: pd.DataFrame) -> pd.Series:
         given = frame[need.given].isin(need.values) if need.values else frame[need.given].notna()
         return ~given | frame[need.column].notna()
 
-    return _check(need.column, need.reason, filled)
+    return filled
 
 
 def _check(column: str, reason: str, rule: Callable) -> Check:
     from pandera.pandas import Check
 
-    # ignore_na would excuse a row from every rule across columns as soon as any of its cells is empty.
+    # An empty cell is excused by the rules themselves: some rules are about empty cells.
     return Check(lambda values: rule(values).astype(bool), name=f"{column}{_SEPARATES_NAME}{reason}", ignore_na=False)

@@ -180,6 +180,13 @@ def test_too_many_broken_rows_are_refused_with_counts_by_reason(deliver: Deliver
     read_registers(lenient(limit=0.80), folder)
 
 
+@pytest.mark.timeout(30)
+def test_a_large_file_in_another_dialect_is_refused_within_seconds(deliver: Deliver) -> None:
+    """Every row breaks in two columns: pandera's check of whole frames would take a minute to report that."""
+    rows = [line_of("ind", datum_aanvraag="15/07/2011", datum_besluit="16/07/2011")] * 40_000
+    assert "IND 40000 of 40000 rows (datum_ongeldig 80000)" in refused(deliver(ind=rows), limit=0.05)
+
+
 def test_the_share_counts_delivered_rows_before_duplicates_are_dropped(deliver: Deliver) -> None:
     folder = deliver(ind=[GOOD["ind"]] * 19 + [line_of("ind", vnummer="12")])
     intake = read_registers(lenient(limit=0.05), folder)
