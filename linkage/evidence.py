@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from linkage.compare import FEATURES, VALUE_LEVELS, Bits, columns
 from linkage.fields import Scheme
-from linkage.index import FULL_PAIRS, AllPairs, EqualKeys, same_subject
+from linkage.index import FULL_PAIRS, KERNEL_PAIRS, SIMILAR, AllPairs, EqualKeys, SimilarRecords, same_subject
 from linkage.model import SUBJECT, Evidence, Group, bounded, start, total_bits
 from linkage.subjects import plausible
 from linkage.views import Index, Views
@@ -69,8 +69,9 @@ def candidates(a: Views, b: Views, scheme: Scheme) -> tuple[Index, Index]:
     if len(a.entity) * len(b.entity) <= FULL_PAIRS:
         return AllPairs(a, b).pairs()
     found = [EqualKeys(a, b, keys).pairs() for keys in blocking_keys(scheme)]
-    if a is not b:
-        found.append(same_subject(a, b))
+    found.append(same_subject(a, b))
+    if len(a.entity) * len(b.entity) <= KERNEL_PAIRS:
+        found.append(SimilarRecords(a, b, SIMILAR).pairs())
     codes = np.unique(np.concatenate([left * len(b.entity) + right for left, right in found]))
     return codes // len(b.entity), codes % len(b.entity)
 
@@ -81,7 +82,15 @@ def blocking_keys(scheme: Scheme) -> Iterator[tuple[str, ...]]:
     yield from combinations(main, 3)
 
 
-def build(views: dict[str, Views], scheme: Scheme, unique: frozenset[str]) -> Evidence:
+@dataclass(frozen=True)
+class Built:
+    """The evidence, the pair of registers of each group, and per register with one row per person its strangers."""
+
+    evidence: Evidence
+    strangers: dict[str, Evidence]
+
+
+def build(views: dict[str, Views], scheme: Scheme, unique: frozenset[str]) -> Built:
     """Evidence over all pairs of registers (names in order). `unique`: registers with one row per person."""
     names = {**columns(scheme), SUBJECT: VALUE_LEVELS}
     offsets = dict(zip(views, np.cumsum([0, *(v.entities for v in views.values())]), strict=False))
@@ -100,8 +109,8 @@ def build(views: dict[str, Views], scheme: Scheme, unique: frozenset[str]) -> Ev
         groups=[p.groups[0] for p in parts],
         floor=np.concatenate([p.floor for p in parts]),
     )
-    known = known_non_matches(views, scheme, unique)
-    return joined if known is None else _with_floor(joined, *known)
+    strangers = {bron: strangers_of(views[bron], scheme) for bron in sorted(unique & set(views))}
+    return Built(_with_floor(joined, strangers), {b: _as_evidence(s, joined) for b, s in strangers.items()})
 
 
 def _entities(
@@ -155,37 +164,63 @@ def _group(a: Views, b: Views, compared: Compared, scheme: Scheme, unique: froze
     return Group(totals, pairs, min(a.entities, b.entities), a.bron in unique, b.bron in unique)
 
 
-def known_non_matches(
-    views: dict[str, Views], scheme: Scheme, unique: frozenset[str]
-) -> tuple[NDArray[np.int8], Index, int] | None:
-    """Agreement patterns of pairs inside registers with one row per person: patterns, counts, and number of all pairs.
+@dataclass(frozen=True)
+class Strangers:
+    """Pairs of different people of one register: those that agree on three main fields, of `pairs` pairs in all."""
+
+    compared: Compared
+    left: Index
+    right: Index
+    pairs: int
+
+
+def strangers_of(side: Views, scheme: Scheme) -> Strangers:
+    """Known non-matches inside a register with one row per person.
 
     Only pairs that share three main fields are compared; the others agree too little to bound anything.
     """
-    found, total = [], 0
-    for bron in unique & set(views):
-        side = views[bron]
-        total += side.entities * (side.entities - 1) // 2
-        blocks = [EqualKeys(side, side, keys).pairs() for keys in blocking_keys(scheme)]
-        left, right = np.concatenate([b[0] for b in blocks]), np.concatenate([b[1] for b in blocks])
-        codes = np.unique((left * len(side.entity) + right)[side.entity[left] < side.entity[right]])
-        left, right = codes // len(side.entity), codes % len(side.entity)
-        compared = compare_pairs(side, side, left, right, scheme)
-        pairs = side.entity[left] * side.entities + side.entity[right]
-        rows = np.unique(np.column_stack([pairs, compared.levels[:, :-1]]), axis=0)
-        found.append(rows[:, 1:].astype(np.int8))
-    if not total:
-        return None
-    patterns, counts = np.unique(np.concatenate(found), axis=0, return_counts=True)
-    return patterns, counts.astype(np.int64), total
+    blocks = [EqualKeys(side, side, keys).pairs() for keys in blocking_keys(scheme)]
+    left, right = np.concatenate([b[0] for b in blocks]), np.concatenate([b[1] for b in blocks])
+    codes = np.unique((left * len(side.entity) + right)[side.entity[left] < side.entity[right]])
+    left, right = codes // max(len(side.entity), 1), codes % max(len(side.entity), 1)
+    compared = compare_pairs(side, side, left, right, scheme)
+    return Strangers(compared, side.entity[left], side.entity[right], side.entities * (side.entities - 1) // 2)
 
 
-def _with_floor(evidence: Evidence, patterns: NDArray[np.int8], counts: Index, total: int) -> Evidence:
-    """Set `floor`: log2 of the share of known non-matches that agree at least as much, the order of names apart."""
+def _patterns(strangers: Strangers, places: list[int]) -> tuple[NDArray[np.int8], Index]:
+    """Agreement patterns on some columns, and how many pairs of people show each in one of their spellings."""
+    pairs = np.column_stack([strangers.left, strangers.right, strangers.compared.levels[:, places]])
+    patterns, counts = np.unique(np.unique(pairs, axis=0)[:, 2:], axis=0, return_counts=True)
+    return patterns.astype(np.int8), counts.astype(np.int64)
+
+
+def _with_floor(evidence: Evidence, strangers: dict[str, Strangers]) -> Evidence:
+    """Set `floor`: log2 of the share of known non-matches that agree at least as much on what they are asked about."""
     asked = bounded(evidence.columns)
     mine, inverse = np.unique(evidence.levels[:, asked], axis=0, return_inverse=True)
-    known = patterns[:, asked]
-    reach = np.array([counts[(known >= pattern).all(axis=1)].sum() for pattern in mine], dtype=float)
+    reach = np.zeros(len(mine))
+    for known in strangers.values():
+        patterns, counts = _patterns(known, asked)
+        reach += [counts[(patterns >= pattern).all(axis=1)].sum() for pattern in mine]
+    total = sum(known.pairs for known in strangers.values())
     with np.errstate(divide="ignore"):
-        floor = np.log2(reach / total)
+        floor = np.log2(reach / max(total, 1))
     return replace(evidence, floor=floor[inverse.ravel()])
+
+
+def _as_evidence(strangers: Strangers, like: Evidence) -> Evidence:
+    """Strangers as pairs that the fitted model can judge, their numbers unknown; `floor` is filled like everybody's."""
+    levels = strangers.compared.levels.copy()
+    levels[:, -1] = 0
+    rows = len(levels)
+    bare = Evidence(
+        columns=like.columns,
+        levels=levels,
+        frequency=strangers.compared.frequency,
+        left=strangers.left,
+        right=strangers.right,
+        group=np.zeros(rows, dtype=np.int64),
+        groups=like.groups,
+        floor=np.full(rows, -np.inf),
+    )
+    return _with_floor(bare, {"": strangers})

@@ -11,10 +11,15 @@ import numpy as np
 import pandas as pd
 from recordlinkage.base import BaseIndexAlgorithm
 
+from linkage.kernel import dice_pairs
 from linkage.views import Index, Views
 
 # Up to here all pairs are compared: a second or two, and nothing is lost.
 FULL_PAIRS = 4_000_000
+# Up to here the kernel looks at all record-level encodings, some ten seconds of one core; above, blocks alone.
+KERNEL_PAIRS = 5_000_000_000
+# Dice of record-level encodings from which a pair is a candidate: two edits in names and birth date keep about .7.
+SIMILAR = 0.7
 # A block that would make more pairs than this is left to the other blocking rules.
 BLOCK_PAIRS = 20_000
 
@@ -82,6 +87,18 @@ def _block_codes(a: Views, b: Views, keys: tuple[str, ...]) -> tuple[Index, Inde
     _, codes = np.unique(np.hstack(stacked), axis=0, return_inverse=True)
     codes = np.where(np.concatenate(present), codes.ravel(), -1)
     return codes[: len(a.entity)], codes[len(a.entity) :]
+
+
+class SimilarRecords(_OverViews):
+    """Pairs whose record-level encodings have Dice of at least `threshold`: exact, over all pairs."""
+
+    def __init__(self, a: Views, b: Views, threshold: float) -> None:
+        super().__init__(a, b)
+        self._threshold = threshold
+
+    def pairs(self) -> tuple[Index, Index]:
+        """Pairs in order of rows."""
+        return dice_pairs(self._a.words["record_f"], self._b.words["record_f"], self._threshold)
 
 
 def same_subject(a: Views, b: Views) -> tuple[Index, Index]:

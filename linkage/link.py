@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
+from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from linkage.evidence import build
+from linkage.evaluate import as_dict, precision, recall_without_number, strangers_linked
+from linkage.evidence import Built, build
 from linkage.fields import REGISTER, Scheme
 from linkage.index import same_subject
 from linkage.model import Evidence, LevelClassifier, total_bits, weights
@@ -19,6 +21,9 @@ from linkage.views import Index, Views, load_views
 from schemas.errors import InputRefused
 
 KNOWN = pa.schema([("record", pa.binary(32)), ("person_id", pa.int64())])
+UNCERTAIN = pa.schema([("left", pa.binary(16)), ("right", pa.binary(16)), ("probability", pa.float64())])
+# Pairs less probable than this are left out of the draws: all of them together are less than one link.
+NEGLIGIBLE = 1e-3
 # Bits of a link by number: the pseudonyms are equal by chance once in 2^128.
 DETERMINISTIC_BITS = 128.0
 
@@ -47,7 +52,8 @@ class Links:
     deterministic  token, person_id: by number only, from a person's own rows (public noisy tables).
     known          record, person_id: the stable map, to be kept encrypted and given back next time.
     review         left, right (tokens), posterior and agreement levels by field: clerical review, never a value.
-    quality        counts and model estimates, no record values.
+    quality        counts and estimates of the errors (`linkage.evaluate`), no record values.
+    uncertain      left, right (a token of each record), probability: what `linkage.draws` draws from.
     """
 
     persons: pa.Table
@@ -55,6 +61,7 @@ class Links:
     known: pa.Table
     review: pa.Table
     quality: dict[str, object]
+    uncertain: pa.Table = dataclass_field(default_factory=lambda: UNCERTAIN.empty_table())
 
 
 @dataclass(frozen=True)
@@ -72,11 +79,13 @@ def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Tab
     entities = _entities(views)
     earlier, highest = _earlier(known, entities.records)
     sure, conflicts = _by_number(views, entities)
-    evidence = build(views, parameters.scheme, parameters.unique) if len(views) > 1 else None
+    built = build(views, parameters.scheme, parameters.unique) if len(views) > 1 else None
     edges, review = list(sure), _review(None, None, parameters, views)
     pair_weight: dict[tuple[int, int], float] = {}
     quality: dict[str, object] = {}
-    if evidence is not None and len(evidence.levels):
+    uncertain = UNCERTAIN.empty_table()
+    if built is not None and len(built.evidence.levels):
+        evidence = built.evidence
         model = LevelClassifier(evidence)
         frame = model.frame()
         model.fit(frame)
@@ -84,7 +93,8 @@ def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Tab
         found, pair_weight = _probable(evidence, model, posterior, parameters.threshold, sure)
         edges += found
         review = _review(evidence, posterior, parameters, views)
-        quality = _quality(evidence, model, posterior, parameters)
+        quality = _quality(built, model, posterior, parameters, sure, views)
+        uncertain = _uncertain(evidence, posterior, sure, views)
     persons = resolve(edges, pair_weight, entities.registers, entities.records, parameters.unique, earlier)
     ids = person_ids(persons.cluster, entities.records, earlier, highest)
     counts = {"deterministic_links": len(sure), "conflicts": len(conflicts), "cut_links": len(persons.cut)}
@@ -96,6 +106,7 @@ def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Tab
         known=_known_table(known, entities.records, ids),
         review=review,
         quality=counts | quality,
+        uncertain=uncertain,
     )
 
 
@@ -286,17 +297,47 @@ def _first_tokens(views: dict[str, Views]) -> list[bytes]:
     return out
 
 
+def _uncertain(
+    evidence: Evidence, posterior: NDArray[np.float64], sure: list[Edge], views: dict[str, Views]
+) -> pa.Table:
+    token = _first_tokens(views)
+    probability = {(edge.left, edge.right): 1.0 for edge in sure}
+    for row in np.flatnonzero(posterior >= NEGLIGIBLE):
+        probability.setdefault((int(evidence.left[row]), int(evidence.right[row])), float(posterior[row]))
+    pairs = sorted(probability)
+    columns = [[token[i] for i, _ in pairs], [token[j] for _, j in pairs], [probability[pair] for pair in pairs]]
+    return pa.table(columns, schema=UNCERTAIN)
+
+
 def _quality(
-    evidence: Evidence, model: LevelClassifier, posterior: NDArray[np.float64], parameters: LinkParameters
-) -> dict[str, object]:
-    """What the model says of itself: not intervals, which a model cannot honestly give of itself."""
-    linked = posterior >= parameters.threshold
+    built: Built, model: LevelClassifier, posterior: NDArray[np.float64], parameters: LinkParameters,
+    sure: list[Edge], views: dict[str, Views],
+) -> dict[str, object]:  # fmt: skip
+    """Per pair of registers what was linked and what is known of the errors, and what the model says of itself."""
+    evidence, fitted = built.evidence, model.kernel.parameters
+    pairs = {(edge.left, edge.right) for edge in sure}
+    ends = zip(evidence.left.tolist(), evidence.right.tolist(), strict=True)
+    by_number = np.fromiter((end in pairs for end in ends), dtype=bool, count=len(posterior))
+    linked = (posterior >= parameters.threshold) | by_number
+    registers = {}
+    for place, (left, right) in enumerate(combinations(views, 2)):
+        here = linked & (evidence.group == place)
+        part: dict[str, object] = {"links": int(here.sum()), "by_number": int((here & by_number).sum())}
+        side = right if right in built.strangers else left
+        if side in built.strangers:
+            other = evidence.left if side == right else evidence.right
+            free = views[left if side == right else right].entities - len(np.unique(other[here]))
+            strangers = built.strangers[side]
+            known = replace(strangers, group=np.full(len(strangers.levels), place, dtype=np.int64))
+            hits = strangers_linked(total_bits(known, fitted), known.left, known.right)
+            part["precision"] = as_dict(precision(hits, views[side].entities, free, int(here.sum())))
+        registers[f"{left}+{right}"] = part
     return {
+        "registers": registers,
+        "recall_without_number": as_dict(recall_without_number(evidence, fitted, by_number, parameters.threshold)),
         "em_rounds": model.kernel.rounds,
         "em_refused": model.kernel.refused,
         "pairs_compared": len(posterior),
-        "links": int(linked.sum()),
         "grey": int(((posterior >= parameters.grey[0]) & (posterior < parameters.grey[1])).sum()),
-        "model_precision": float(posterior[linked].mean()) if linked.any() else 1.0,
-        "model_recall": float(posterior[linked].sum() / max(posterior.sum(), 1e-9)),
+        "model_precision": float(posterior[linked & ~by_number].mean()) if (linked & ~by_number).any() else 1.0,
     }
