@@ -67,27 +67,40 @@ def counts_grid(view: View, language: Language) -> Grid:
     decimals = decimals_of(view.table)
     if view.table.kind == "mean":
         return _means_grid(view, language)
+    if len(view.table.dimensions) == 1:
+        return _list_grid(view, language)
     body = {codes: value_cell(point, language, decimals) for codes, point in cells.items()}
-    return _grid(view, body, say("page.table_of", language), say("column.aantal", language), language)
+    return _grid(view, body, say("page.table_of", language), language)
 
 
 def shares_grid(view: View, language: Language) -> Grid | None:
-    """The percentages of a table, or None where it has none."""
+    """The percentages of a table, or None where it has none (or has them beside its counts)."""
     found = view_shares(view)
-    if not found:
+    if not found or len(view.table.dimensions) == 1:
         return None
     body = {codes: share_cell(found.get(codes), language) for codes in points(view.table)}
-    return _grid(view, body, say("page.shares_of", language), say("page.share", language), language)
+    return _grid(view, body, say("page.shares_of", language), language)
 
 
-def _grid(view: View, body: dict[Codes, GridCell], caption: str, single: str, language: Language) -> Grid:
+def _list_grid(view: View, language: Language) -> Grid:
+    """A table of one dimension: categories down, counts and percentages side by side."""
+    found, name = view_shares(view), view.table.dimensions[0]
+    columns = [say("column.aantal", language), *([say("page.share", language)] if found else [])]
+    rows = []
+    for codes, point in points(view.table).items():
+        cells = [value_cell(point, language, 0), *([share_cell(found.get(codes), language)] if found else [])]
+        rows.append(GridRow((view.labels.category(name, codes[0], language),), tuple(cells)))
+    caption = say("page.table_of", language)
+    return Grid(caption, (view.labels.dimension(name, language),), tuple(columns), tuple(rows))
+
+
+def _grid(view: View, body: dict[Codes, GridCell], caption: str, language: Language) -> Grid:
+    """A table of more dimensions: one of them across, the others down."""
     table, labels = view.table, view.labels
     across = across_dimension(table)
+    assert across is not None, "one dimension is a list"
     down = [name for name in table.dimensions if name != across]
     corners = tuple(labels.dimension(name, language) for name in down)
-    if across is None:
-        rows = tuple(GridRow((labels.category(down[0], codes[0], language),), (cell,)) for codes, cell in body.items())
-        return Grid(caption, corners, (single,), rows)
     at = table.dimensions.index(across)
     lines: dict[Codes, list[GridCell]] = {}
     for codes, cell in body.items():

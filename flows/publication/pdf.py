@@ -36,7 +36,7 @@ def pdf_bytes(page: bytes) -> bytes:
         f'@font-face {{ font-family: "Schakel Sans"; font-weight: {weight}; src: url({(FONTS / name).as_uri()}); }}'
         for name, weight in FACES
     )
-    sheet = CSS(string=f'{faces} body, code, pre {{ font-family: "Schakel Sans"; }}', font_config=fonts)
+    sheet = CSS(string=f'{faces} body, code, pre {{ font-family: "Schakel Sans" !important; }}', font_config=fonts)
     document = HTML(string=page.decode(), base_url=str(FONTS))
     identifier = hashlib.sha256(page).hexdigest()[:32].encode()
     content = document.write_pdf(stylesheets=[sheet], font_config=fonts, pdf_tags=True, pdf_identifier=identifier)

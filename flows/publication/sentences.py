@@ -89,7 +89,7 @@ def _largest(view: View, cells: list[Point], language: Language) -> str:
     count = cell_text(first, language, decimals_of(view.table))
     total = group_total(cells, view.totals.get(()))
     share = view_shares(view).get(first.codes)
-    if total is None or share is None:
+    if total is None or share is None or _blank_may_be_larger(cells, first, total):
         return say("sentence.largest_only", language, name=name, count=count)
     text = say(
         "sentence.largest",
@@ -102,6 +102,13 @@ def _largest(view: View, cells: list[Point], language: Language) -> str:
     if len(shown) > 1 and _overlap(first, shown[1]):
         text += " " + say("sentence.tied", language, other=_name(view, shown[1], language))
     return text
+
+
+def _blank_may_be_larger(cells: list[Point], first: Point, total: float) -> bool:
+    """Whether a cell that is not shown could exceed the largest shown one: a blank need not be small."""
+    rest = total - sum(cell.value or 0 for cell in cells)
+    ends = [rest if cell.high is None else cell.high for cell in cells if cell.value is None]
+    return any(end >= (first.value or 0) for end in ends)
 
 
 def _shares(view: View, language: Language) -> str:

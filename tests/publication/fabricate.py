@@ -1,6 +1,6 @@
-"""Protected tables made from the reference tables, for testing the writers only: no disclosure control happens here.
+"""Protected tables made from the reference tables, to test the writers only: no disclosure control happens here.
 
-Cells below a threshold are blanked, and in the noisy regime fixed fake noise is added (a sine: nothing to protect here).
+Cells below a threshold are blanked; the noisy regime gets fixed fake noise (a sine: there is nothing to protect here).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from flows.publication import AudienceFacts, LinkageFacts, MethodFacts
 from schemas.catalogue import Catalogue, Entry, load_catalogue
 from schemas.study import SHIPPED, Study, Text, load_study
 from schemas.tables import Audience, ProtectedTable, Regime
@@ -63,3 +64,20 @@ def _add_noise(frame: pd.DataFrame, threshold: int) -> pd.Series:
 
 def text(words: str) -> Text:
     return Text(nl=words, en=words)
+
+
+QUALITY = "0.974 (0.951 to 0.989)"
+
+
+def facts() -> MethodFacts:
+    return MethodFacts(
+        policy_id="test",
+        policy_version="7",
+        policy_digest="5f" * 32,
+        statement=text("The statement of the policy."),
+        public=AudienceFacts("noisy", (text("Off by six or less."),), (text("Epsilon 3 in total."),)),
+        restricted=AudienceFacts("suppressed", (text("Below five is blank."),)),
+        linkage=LinkageFacts(text("profile single-site"), ((text("Precision"), text(QUALITY)),)),
+        code_version="0.0.test",
+        contact=text("the desk of the data holder"),
+    )

@@ -24,11 +24,7 @@ STUB = 12.0  # px: a blank without an interval has a width that says nothing
 def bars_drawing(view: View, language: Language, prefix: str) -> Drawing:
     """The bars of a one-dimensional table; a long list shows its largest categories."""
     cells = list(points(view.table).values())
-    shown = cells
-    if len(cells) > LISTED_FROM:
-        shown = (
-            sorted((cell for cell in cells if cell.value), key=lambda cell: -(cell.value or 0))[:MOST] or cells[:MOST]
-        )
+    shown = cells if len(cells) <= LISTED_FROM else _largest(cells)
     largest = max([end for cell in shown for end in (cell.value, cell.high) if end is not None] or [1.0]) or 1.0
     shares = view_shares(view)
     canvas = Canvas()
@@ -39,8 +35,14 @@ def bars_drawing(view: View, language: Language, prefix: str) -> Drawing:
     if any(cell.value is None for cell in shown):
         keys.append(Key(f"url(#{hatch_id(prefix)})", say("chart.unknown", language)))
     if len(shown) < len(cells):
-        keys.append(Key("none", say("chart.rest_top", language, number=len(shown))))
+        keys.append(Key("none", say("chart.rest_top", language)))
     return with_keys(drawing, keys)
+
+
+def _largest(cells: list[Point]) -> list[Point]:
+    """The largest shown cells; blanks fill up a short list, so that nobody takes what is shown for all there is."""
+    known = sorted((cell for cell in cells if cell.value), key=lambda cell: -(cell.value or 0))
+    return [*known, *(cell for cell in cells if cell.value is None)][:MOST]
 
 
 def _row(

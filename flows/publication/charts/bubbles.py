@@ -37,7 +37,7 @@ def bubbles_drawing(view: View, language: Language, prefix: str) -> Drawing:
     if any(point.value is None for key in chosen for point in rows[key]):
         keys.append(Key(f"url(#{hatch_id(prefix)})", say("chart.unknown", language)))
     if len(chosen) < len(rows):
-        keys.append(Key("none", say("chart.rest_top", language, number=len(chosen))))
+        keys.append(Key("none", say("chart.rest_top", language)))
     return with_keys(canvas.draw(PLOT, len(chosen) * ROW, hatch(prefix)), keys)
 
 
