@@ -131,18 +131,11 @@ def _name_level(
 
     Names repeat, so each pair of distinct names is compared once.
     """
-    codes_a, rows_a = _codes(a.words[f"{fa}_t"])
-    codes_b, rows_b = _codes(b.words[f"{fb}_t"])
+    codes_a, rows_a = a.distinct(f"{fa}_t")
+    codes_b, rows_b = b.distinct(f"{fb}_t")
     pairs, inverse = np.unique(codes_a[ia] * len(rows_b) + codes_b[ib], return_inverse=True)
     level, bits = _distinct_names(a, b, fa, fb, rows_a[pairs // len(rows_b)], rows_b[pairs % len(rows_b)], frequency)
     return level[inverse], bits[inverse]
-
-
-def _codes(words: Words) -> tuple[Index, Index]:
-    """A code per row, equal for equal rows, and one row number per code."""
-    rows = np.ascontiguousarray(words).view(np.dtype((np.void, 8 * words.shape[1]))).ravel()
-    _, first, codes = np.unique(rows, return_index=True, return_inverse=True)
-    return codes, first
 
 
 def _distinct_names(

@@ -19,7 +19,7 @@ from linkage.subjects import plausible
 from linkage.views import Index, Views
 
 # Pairs drawn to estimate how often all pairs agree, where not all are compared.
-SAMPLE_PAIRS = 1_000_000
+SAMPLE_PAIRS = 300_000
 CHUNK = 500_000
 # Pairs that the starting values put this many bits below even are left out; the level totals keep counting them.
 HOPELESS = -30.0
@@ -131,10 +131,10 @@ def _entities(
         floor=np.full(len(codes), -np.inf),
     )
     bits = total_bits(whole, start(whole))
-    order = np.lexsort((-bits, whole.right, whole.left))
+    hopeful = np.flatnonzero(bits > HOPELESS)
+    order = hopeful[np.lexsort((-bits[hopeful], whole.right[hopeful], whole.left[hopeful]))]
     left, right = whole.left[order], whole.right[order]
     best = order[np.flatnonzero(np.r_[True, (left[1:] != left[:-1]) | (right[1:] != right[:-1])][: len(order)])]
-    best = best[bits[best] > HOPELESS]
     return Evidence(
         columns=names,
         levels=whole.levels[best],

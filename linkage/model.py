@@ -92,8 +92,10 @@ class Evidence:
     @cached_property
     def patterns(self) -> Patterns:
         """The distinct rows of levels: the model computes with these, pairs only carry their frequencies."""
-        rows = np.column_stack([self.group.astype(np.int8), self.levels, ~np.isnan(self.frequency)]).astype(np.int8)
-        keys = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1]))).ravel()
+        # Levels decide which columns go by frequency, so group and levels together name a pattern.
+        keys = self.group.copy()
+        for column, names in enumerate(self.columns.values()):
+            keys = keys * len(names) + self.levels[:, column]
         _, first, of = np.unique(keys, return_index=True, return_inverse=True)
         return Patterns(
             levels=self.levels[first],

@@ -6,7 +6,7 @@ record are its spellings. An *entity* is one distinct record of a register.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +38,16 @@ class Views:
     records: list[bytes]
     row_view: Index
     tokens: pa.Array
+    _distinct: dict[str, tuple[Index, Index]] = field(default_factory=dict, repr=False)
+
+    def distinct(self, column: str) -> tuple[Index, Index]:
+        """A code per view, equal for equal values of `column`, shape (v,), and a view that has each value."""
+        if column not in self._distinct:
+            words = np.ascontiguousarray(self.words[column])
+            rows = words.view(np.dtype((np.void, 8 * words.shape[1]))).ravel()
+            _, first, codes = np.unique(rows, return_index=True, return_inverse=True)
+            self._distinct[column] = (codes.astype(np.int64), first.astype(np.int64))
+        return self._distinct[column]
 
     @property
     def entities(self) -> int:
@@ -91,10 +101,10 @@ def _subject_codes(linkage: dict[str, pa.Table]) -> dict[str, Index]:
 def _load(bron: str, table: pa.Table, subject: Index, scheme: Scheme) -> Views:
     words = {"record_f": words_of(table.column("record_f"), scheme.arrow().field("record_f").type.byte_width)}
     present = {}
-    for field in scheme.fields:
-        for name, width in field_columns(field):
+    for part in scheme.fields:
+        for name, width in field_columns(part):
             words[name] = words_of(table.column(name), width)
-        present[field.name] = np.asarray(table.column(_main_column(field)).combine_chunks().is_valid(), dtype=bool)
+        present[part.name] = np.asarray(table.column(_main_column(part)).combine_chunks().is_valid(), dtype=bool)
     record_bytes = table.column("record").to_pylist()
     records = sorted(set(record_bytes))
     place = {record: code for code, record in enumerate(records)}
