@@ -78,11 +78,16 @@ def shares(table: ProtectedTable, totals: Mapping[Codes, Point], depth: int) -> 
 
 
 def group_total(members: list[Point], stated: Point | None) -> float | None:
-    """The sum of a group, or the stated total where a member is blank, or None."""
-    values = [point.value for point in members]
-    if any(value is None for value in values):
-        return None if stated is None else stated.value
-    return sum(value for value in values if value is not None)
+    """The sum of a group, or the stated total where a member is blank, or None.
+
+    A stated total below what is shown (two noisy tables that were not reconciled) is no total of these cells.
+    """
+    known = sum(point.value or 0 for point in members)
+    if all(point.value is not None for point in members):
+        return known
+    if stated is None or stated.value is None or stated.value < known:
+        return None
+    return stated.value
 
 
 def _share(point: Point, members: list[Point], total: float) -> Share:

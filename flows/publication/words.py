@@ -9,6 +9,7 @@ from flows.publication.labels import TEXTS, Language
 
 MINUS = "\u2212"
 SEPARATORS = {"nl": (".", ","), "en": (",", ".")}
+PERCENT_SIGN = {"nl": "\u00a0%", "en": "%"}
 BLANK = "\u00b7"
 
 
@@ -47,9 +48,9 @@ def number(value: float, language: Language, decimals: int = 0) -> str:
     return f"{MINUS}{text}" if value < 0 and text.strip("0.,") else text
 
 
-def percent(share: float, language: Language) -> str:
-    """A share (0 to 1) as a percentage with one decimal."""
-    return f"{number(100 * share, language, 1)}\u00a0%"
+def percent(share: float, language: Language, decimals: int = 1) -> str:
+    """A share (0 to 1) as a percentage: `41,1 %` (nl, no-break space) or `41.1%` (en)."""
+    return f"{number(100 * share, language, decimals)}{PERCENT_SIGN[language]}"
 
 
 def interval(low: float, high: float, language: Language, decimals: int = 0) -> str:

@@ -36,6 +36,7 @@ def test_csvw_validates(releases: Releases, study_id: str) -> None:
         assert described.is_valid, path.name
 
 
+@pytest.mark.filterwarnings("default")
 def test_csvw_finds_a_wrong_value(releases: Releases, tmp_path: Path) -> None:
     csvw = pytest.importorskip("csvw")
     source = releases("wodc2020") / "public"

@@ -37,6 +37,7 @@ def test_numbers_are_written_as_their_reader_does() -> None:
     assert number(-3, "nl") == "\u22123"
     assert number(-0.2, "nl") == "0"
     assert percent(0.4107, "nl") == "41,1\u00a0%"
+    assert percent(0.4107, "en") == "41.1%"
     assert interval(220, 242, "en") == "220\u2013242"
 
 

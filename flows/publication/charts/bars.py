@@ -28,9 +28,12 @@ def bars_drawing(view: View, language: Language, prefix: str) -> Drawing:
     largest = max([end for cell in shown for end in (cell.value, cell.high) if end is not None] or [1.0]) or 1.0
     shares = view_shares(view)
     canvas = Canvas()
-    for place, cell in enumerate(shown):
-        _row(canvas, view, cell, place * ROW + ROW / 2, PLOT / largest, shares, language, prefix)
-    drawing = canvas.draw(PLOT, len(shown) * ROW, hatch(prefix))
+    top = 0.0
+    for cell in shown:
+        height = max(ROW, len(_words(view, cell, language)) * LINE + 8)
+        _row(canvas, view, cell, top + height / 2, PLOT / largest, shares, language, prefix)
+        top += height
+    drawing = canvas.draw(PLOT, top, hatch(prefix))
     keys = []
     if any(cell.value is None for cell in shown):
         keys.append(Key(f"url(#{hatch_id(prefix)})", say("chart.unknown", language)))
@@ -66,9 +69,13 @@ def _row(
         canvas.rule(low, middle, high, middle, colour=INK, opacity=1, size=2)
         for at in (low, high):
             canvas.rule(at, middle - 4, at, middle + 4, colour=INK, opacity=1, size=2)
-    words = lines(view.labels.category(view.table.dimensions[-1], cell.codes[-1], language), LABEL_ROOM - 10, TEXT_SIZE)
+    words = _words(view, cell, language)
     canvas.text("\n".join(words), -8, middle + 4 - (len(words) - 1) * LINE / 2, align="right")
     share = shares.get(cell.codes)
     canvas.text(cell_text(cell, language), end + 8, middle + (4 if share is None else -2), align="left")
     if share is not None:
         canvas.text(share_text(share, language), end + 8, middle + 12, align="left", size=SMALL_SIZE + 1, opacity=0.85)
+
+
+def _words(view: View, cell: Point, language: Language) -> list[str]:
+    return lines(view.labels.category(view.table.dimensions[-1], cell.codes[-1], language), LABEL_ROOM - 10, TEXT_SIZE)

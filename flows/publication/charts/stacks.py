@@ -10,7 +10,7 @@ from flows.publication.charts.palette import colours, hatch, hatch_id, text_on
 from flows.publication.charts.shell import Drawing, Key, lines, with_keys
 from flows.publication.labels import Language
 from flows.publication.views import View
-from flows.publication.words import BLANK, interval, number, say
+from flows.publication.words import BLANK, interval, number, percent, say
 
 HEIGHT = 190
 LABEL_ROOM = 138
@@ -78,7 +78,7 @@ class _Stacks:
         for share in QUARTERS:
             y = HEIGHT * (1 - share / 100)
             self.canvas.rule(0, y, PLOT, y)
-            self.canvas.text(f"{share}\u00a0%", -8, y + 4, align="right")
+            self.canvas.text(percent(share / 100, self.language, 0), -8, y + 4, align="right")
         self.canvas.above()
         for place, group in enumerate(self.groups):
             self._bar(self._middle(place), group)
@@ -106,7 +106,7 @@ class _Stacks:
             if height > 0:
                 self.canvas.rect(middle - self.bar / 2, top, self.bar, height, fill, outline=True)
             if segment.share is not None and segment.share >= NUMBERED_FROM:
-                words = f"{number(100 * segment.share, self.language)}\u00a0%"
+                words = percent(segment.share, self.language, 0)
                 self.canvas.text(words, middle, top + height / 2 + 4, colour=text_on(self.shades[segment.code]))
             elif blank and height >= TEXT_SIZE:
                 self.canvas.text(BLANK, middle, top + height / 2 + 7, size=22)
