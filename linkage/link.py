@@ -14,13 +14,18 @@ from linkage.evaluate import as_dict, precision, recall_without_number, stranger
 from linkage.evidence import Built, build
 from linkage.fields import REGISTER, Scheme
 from linkage.index import same_subject
-from linkage.model import Evidence, LevelClassifier, total_bits, weights
+from linkage.model import SUBJECT, Evidence, LevelClassifier, total_bits, weights
 from linkage.resolve import Edge, Persons, person_ids, resolve
 from linkage.subjects import plausible
 from linkage.views import Index, Views, load_views
 from schemas.errors import InputRefused
 
 KNOWN = pa.schema([("record", pa.binary(32)), ("person_id", pa.int64())])
+REVIEW = pa.schema(
+    [("left", pa.binary(16)), ("right", pa.binary(16)), ("posterior", pa.float64()), ("levels", pa.string())]
+)
+# Entities left and right, the posterior, and the levels in words.
+Doubt = tuple[int, int, float, str]
 UNCERTAIN = pa.schema([("left", pa.binary(16)), ("right", pa.binary(16)), ("probability", pa.float64())])
 # Pairs less probable than this are left out of the draws: all of them together are less than one link.
 NEGLIGIBLE = 1e-3
@@ -51,7 +56,8 @@ class Links:
     persons        token, bron, person_id int64, weight float64 (bits), rule, cluster int64: one row per input row.
     deterministic  token, person_id: by number only, from a person's own rows (public noisy tables).
     known          record, person_id: the stable map, to be kept encrypted and given back next time.
-    review         left, right (tokens), posterior and agreement levels by field: clerical review, never a value.
+    review         left, right (tokens), posterior, levels: the grey band, and equal numbers of rows that cannot be one
+                   person (`subject=conflict`, posterior 0); never a value.
     quality        counts and estimates of the errors (`linkage.evaluate`), no record values.
     uncertain      left, right (a token of each record), probability: what `linkage.draws` draws from.
     """
@@ -80,7 +86,8 @@ def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Tab
     earlier, highest = _earlier(known, entities.records)
     sure, conflicts = _by_number(views, entities)
     built = build(views, parameters.scheme, parameters.unique) if len(views) > 1 else None
-    edges, review = list(sure), _review(None, None, parameters, views)
+    edges = list(sure)
+    doubts: list[Doubt] = []
     pair_weight: dict[tuple[int, int], float] = {}
     quality: dict[str, object] = {}
     uncertain = UNCERTAIN.empty_table()
@@ -92,7 +99,7 @@ def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Tab
         posterior = model.prob(frame).to_numpy()
         found, pair_weight = _probable(evidence, model, posterior, parameters.threshold, sure)
         edges += found
-        review = _review(evidence, posterior, parameters, views)
+        doubts = _grey(evidence, posterior, parameters.grey)
         quality = _quality(built, model, posterior, parameters, sure, views)
         uncertain = _uncertain(evidence, posterior, sure, views)
     persons = resolve(edges, pair_weight, entities.registers, entities.records, parameters.unique, earlier)
@@ -104,7 +111,7 @@ def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Tab
             linkage, views, entities, sure, {e for pair in conflicts for e in pair}, parameters.unique
         ),
         known=_known_table(known, entities.records, ids),
-        review=review,
+        review=_review(doubts, conflicts, views),
         quality=counts | quality,
         uncertain=uncertain,
     )
@@ -255,35 +262,28 @@ def _known_table(known: pa.Table | None, records: list[bytes], ids: list[int]) -
     return pa.table({"record": order, "person_id": [merged[record] for record in order]}, schema=KNOWN)
 
 
-def _review(
-    evidence: Evidence | None,
-    posterior: NDArray[np.float64] | None,
-    parameters: LinkParameters,
-    views: dict[str, Views],
-) -> pa.Table:
-    """Pairs in the grey band: a token of each side, the posterior, and the level names per field."""
-    fields = [("left", pa.binary(16)), ("right", pa.binary(16)), ("posterior", pa.float64()), ("levels", pa.string())]
-    if evidence is None or posterior is None:
-        return pa.schema(fields).empty_table()
-    token = _first_tokens(views)
-    low, high = parameters.grey
-    rows = np.flatnonzero((posterior >= low) & (posterior < high))
-    named = [
-        " ".join(
-            f"{name}={levels[evidence.levels[row, column]]}"
-            for column, (name, levels) in enumerate(evidence.columns.items())
+def _grey(evidence: Evidence, posterior: NDArray[np.float64], band: tuple[float, float]) -> list[Doubt]:
+    """Pairs in the grey band with the names of their levels."""
+    return [
+        (
+            int(evidence.left[row]),
+            int(evidence.right[row]),
+            float(posterior[row]),
+            " ".join(
+                f"{name}={levels[evidence.levels[row, column]]}"
+                for column, (name, levels) in enumerate(evidence.columns.items())
+            ),
         )
-        for row in rows
+        for row in np.flatnonzero((posterior >= band[0]) & (posterior < band[1]))
     ]
-    return pa.table(
-        [
-            [token[e] for e in evidence.left[rows]],
-            [token[e] for e in evidence.right[rows]],
-            posterior[rows],
-            named,
-        ],
-        schema=pa.schema(fields),
-    )
+
+
+def _review(doubts: list[Doubt], conflicts: set[tuple[int, int]], views: dict[str, Views]) -> pa.Table:
+    """Pairs for clerical review: a token of each side, the posterior, and the level names per field; never a value."""
+    token = _first_tokens(views)
+    rows = doubts + [(i, j, 0.0, f"{SUBJECT}=conflict") for i, j in sorted(conflicts)]
+    columns = [[token[i] for i, *_ in rows], [token[j] for _, j, *_ in rows], [p for *_, p, _ in rows]]
+    return pa.table([*columns, [levels for *_, levels in rows]], schema=REVIEW)
 
 
 def _first_tokens(views: dict[str, Views]) -> list[bytes]:

@@ -137,6 +137,7 @@ def test_one_register_alone():
 
 def test_review_names_levels_never_values(links, loaded):
     text = " ".join(links.review.column("levels").to_pylist())
+    assert text.split().count("subject=conflict") == links.quality["conflicts"] == 2
     for word in text.replace("=", " ").split():
         assert word.isascii()
     names = {v for v in loaded.registers["IND"].column("achternaam").to_pylist() if v}
