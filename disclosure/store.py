@@ -64,6 +64,8 @@ class Store:
     def transaction(self) -> Iterator[Transaction]:
         """A write transaction: commits at the end of the block, rolls back on any exception.
 
+        Transactions do not nest (the inner one would wait for the outer): hand the open one on.
+
         Raises UsageError (2) where the disk or server refuses, IntegrityError (6) where the database is damaged.
         """
         with self._connected(write=True) as tx:

@@ -16,7 +16,6 @@ from disclosure.schema import checkpoints, leaves, nodes
 from disclosure.store import Transaction
 from schemas.errors import IntegrityError
 
-
 # What completes a prefix such as 2026-03; texts of one form compare alike under every database's collation.
 _EARLIEST, _LATEST = "0000-00-00T00:00:00Z", "9999-99-99T99:99:99Z"
 
@@ -80,7 +79,7 @@ def verify_log(log: Log) -> int:
     fault.
     """
     # Read before the transaction begins, as in `Log.open`.
-    files = [file for folder in witness_folders(log.store) for file in sorted(folder.glob("[0-9]*.txt"))]
+    files = [file for folder in witness_folders(log.store, log.origin) for file in sorted(folder.glob("[0-9]*.txt"))]
     kept = [(file, file.read_text(encoding="utf-8", errors="replace")) for file in files]
     with log.store.reading() as tx:
         _check_pages(log, tx)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from disclosure.log import keyring
 from disclosure.log.log import KEY_FILE, Clock, Log, utc_now
 from disclosure.log.notes import SigningKey, create_signing_key, load_signing_key
-from disclosure.log.witness import newest_witness, witness_folders
+from disclosure.log.witness import FOLDER, newest_witness
 from disclosure.schema import signing_keys
 from disclosure.store import Store
 from schemas.errors import IntegrityError, UsageError
@@ -24,16 +24,15 @@ def set_up_log(
     """Begin a log: make the signing key where there is none, append `setup`, sign the first checkpoint.
 
     Raises UsageError (2) where the store has a log already, IntegrityError (6) where witnesses of an earlier log lie in
-    its folders: an emptied database must not be a fresh budget.
+    its folder: an emptied database must not be a fresh budget.
     """
-    for folder in witness_folders(store):
-        found = newest_witness(folder)
-        with store.reading() as tx:
-            begun = tx.execute(sa.select(signing_keys.c.id)).first() is not None
-        if found is not None and not begun:
-            raise IntegrityError(
-                f"{found[0]} shows that a log existed here, but the database is empty; put the newest state back."
-            )
+    found = newest_witness(store.folder(FOLDER))
+    with store.reading() as tx:
+        begun = tx.execute(sa.select(signing_keys.c.id)).first() is not None
+    if found is not None and not begun:
+        raise IntegrityError(
+            f"{found[0]} shows that a log existed here, but the database is empty; put the newest state back."
+        )
     path = key_file or store.directory / KEY_FILE
     if key_file is None:
         store.folder(Path(KEY_FILE).parent.name)

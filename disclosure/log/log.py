@@ -26,6 +26,9 @@ from schemas.release import Role
 
 KEY_FILE = "keys/signing.pem"
 Clock = Callable[[], datetime]
+# Built once: every append runs them.
+_INSERT = sa.insert(leaves)
+_LAST = sa.select(leaves.c.seq, leaves.c.time).order_by(leaves.c.seq.desc()).limit(1)
 
 
 def utc_now() -> datetime:
@@ -65,7 +68,7 @@ class Log:
         key = load_signing_key(key_file or store.directory / KEY_FILE) if sign else None
         log = cls(store, origin, key, clock)
         # Before the transaction: a witness follows its commit, so one that is there now is in the view we get next.
-        witnesses = [(folder, newest_witness(folder)) for folder in witness_folders(store)]
+        witnesses = [(folder, newest_witness(folder)) for folder in witness_folders(store, origin)]
         with store.reading() as tx:
             if key is not None:
                 keyring.require_active(tx, key)
@@ -113,7 +116,7 @@ class Log:
         envelope = {"v": VERSION, "seq": seq, "time": time, "actor": actor, "role": role, "kind": kind}
         data = encode({**envelope, "study": study, "release": release, "body": body})
         row = {"seq": seq, "time": time, "actor": actor, "kind": kind, "study": study, "release": release, "data": data}
-        tx.execute(sa.insert(leaves), row)
+        tx.execute(_INSERT, row)
         entry = Entry(seq, data, leaf_hash(data))
         append_hash(tx, seq, entry.hash)
         return entry
@@ -133,7 +136,7 @@ class Log:
             note = write_note(Checkpoint(self.origin, size, root(tx, size), last), keys)
             tx.execute(sa.insert(checkpoints), {"size": size, "note": note})
         kept: str = note
-        tx.after_commit(lambda: write_witness(self.store, size, kept))
+        tx.after_commit(lambda: write_witness(self.store, self.origin, size, kept))
         return kept
 
     def size(self, tx: Transaction) -> int:
@@ -190,7 +193,7 @@ class Log:
                     f"The checkpoints in {folder} are gone, though this log signed some; put the folder back."
                 )
         if self.key is not None:  # a run that was killed right after a commit left no witness
-            write_witness(self.store, *last)
+            write_witness(self.store, self.origin, *last)
 
     def _embedded_with_history(self, tx: Transaction) -> bool:
         """A server's log is opened from many machines, each with a folder of its own; an embedded one from a single
@@ -200,7 +203,7 @@ class Log:
         return self.store.embedded and count > 1
 
     def _head(self, tx: Transaction) -> tuple[int, str]:
-        row = tx.execute(sa.select(leaves.c.seq, leaves.c.time).order_by(leaves.c.seq.desc()).limit(1)).first()
+        row = tx.execute(_LAST).first()
         return (0, "") if row is None else (row.seq + 1, row.time)
 
     def _noticed(self, tx: Transaction, time: str) -> bool:

@@ -17,6 +17,7 @@ from schemas.errors import IntegrityError
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 _LEVEL_SHIFT = 48
+_INSERT = sa.insert(nodes)
 Range = tuple[int, int]
 
 
@@ -44,7 +45,7 @@ def append_hash(tx: Transaction, seq: int, leaf: bytes) -> None:
     for level in range(completed):
         current = node_hash(siblings[position(level, (seq >> level) - 1)], current)
         rows.append({"position": position(level + 1, seq >> (level + 1)), "hash": current})
-    tx.execute(sa.insert(nodes), rows)
+    tx.execute(_INSERT, rows)
 
 
 def root(tx: Transaction, size: int) -> bytes:

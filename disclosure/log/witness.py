@@ -17,19 +17,19 @@ FOLDER = "checkpoints"
 VARIABLE = "SCHAKEL_WITNESS"
 
 
-def witness_folders(store: Store) -> list[Path]:
-    """Where witnesses are kept: beside the database, and where `SCHAKEL_WITNESS` says."""
+def witness_folders(store: Store, origin: str) -> list[Path]:
+    """Where witnesses are kept: beside the database, and where `SCHAKEL_WITNESS` says, one folder there per log."""
     folders = [store.folder(FOLDER)]
     elsewhere = os.environ.get(VARIABLE)
     if elsewhere:
-        folders.append(Path(elsewhere).absolute())
+        folders.append(Path(elsewhere).absolute() / origin.replace("/", "-"))
         private_folder(folders[-1])
     return folders
 
 
-def write_witness(store: Store, size: int, note: str) -> None:
+def write_witness(store: Store, origin: str, size: int, note: str) -> None:
     """Keep a checkpoint in every folder; a file that is there already stays as it is."""
-    for folder in witness_folders(store):
+    for folder in witness_folders(store, origin):
         path = folder / f"{size:012d}.txt"
         if not path.exists():
             write_private(path, note.encode())

@@ -298,8 +298,8 @@ def check_since(inclusion: dict[str, Any], earlier: Checkpoint, checkpoint: Chec
         raise BrokenError("your checkpoint belongs to another log than this release's")
     if old > size:
         raise MisuseError(
-            f"your checkpoint ({old} entries) is later than this release's ({size}); ask the data holder for the proof "
-            f"of `schakel log prove`, or use a checkpoint from before the release"
+            f"your checkpoint ({old} entries) is later than this release's ({size}); use one from before the release, or "
+            "ask the data holder for a newer checkpoint.txt and inclusion.json of this release"
         )
     proofs, nodes = inclusion.get("earlier"), inclusion.get("nodes")
     if not isinstance(proofs, dict) or not isinstance(nodes, list):

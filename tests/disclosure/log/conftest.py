@@ -13,12 +13,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from log_support import TurnedClock, quick_folder
 
 from disclosure.log import Log, set_up_log
 from disclosure.store import Store, open_store
-from log_support import TurnedClock
 
-NO_POSTGRESQL = "no PostgreSQL server found in PATH or /usr/lib/postgresql/*/bin: install the Debian package 'postgresql'"
+NO_POSTGRESQL = (
+    "no PostgreSQL server found in PATH or /usr/lib/postgresql/*/bin: install the Debian package 'postgresql'"
+)
 
 
 def postgresql_program(name: str) -> str | None:
@@ -41,12 +43,6 @@ def _server_user() -> list[str]:
     raise AssertionError
 
 
-def _quick_folder() -> str | None:
-    """Memory, where there is plenty: a database is 300 files, and making and removing hundreds of them is all we do."""
-    memory = Path("/dev/shm")
-    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > 2 * 10**9 else None
-
-
 @dataclass(frozen=True)
 class Server:
     """A running PostgreSQL that listens on a socket in `folder` only."""
@@ -58,7 +54,7 @@ class Server:
 
     def sql(self, statement: str, database: str = "postgres") -> None:
         with psycopg.connect(host=self.folder, user="schakel", dbname=database, autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +63,7 @@ def server() -> Iterator[Server]:
     initdb, pg_ctl = postgresql_program("initdb"), postgresql_program("pg_ctl")
     if initdb is None or pg_ctl is None:
         pytest.skip(NO_POSTGRESQL)
-    folder = tempfile.mkdtemp(prefix="schakel-pg-", dir=_quick_folder())
+    folder = tempfile.mkdtemp(prefix="schakel-pg-", dir=quick_folder())
     user = _server_user()
     if user:
         shutil.chown(folder, user[2])
@@ -83,7 +79,9 @@ def server() -> Iterator[Server]:
             open_store(Path(state), server.url("template_schakel")).close()
         yield server
     finally:
-        subprocess.run([*user, pg_ctl, "-D", data, "-m", "immediate", "stop"], check=False, capture_output=True, cwd=folder)
+        subprocess.run(
+            [*user, pg_ctl, "-D", data, "-m", "immediate", "stop"], check=False, capture_output=True, cwd=folder
+        )
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -111,7 +109,7 @@ def opened() -> Iterator[Callable[..., Store]]:
     stores = []
 
     def opener(*arguments: object) -> Store:
-        stores.append(open_store(*arguments))  # type: ignore[arg-type]
+        stores.append(open_store(*arguments))
         return stores[-1]
 
     yield opener

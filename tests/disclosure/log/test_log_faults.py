@@ -19,7 +19,7 @@ from disclosure.log import Log, set_up_log, verify_log
 from disclosure.publication import recover
 from disclosure.store import open_store
 from disclosure.verify import verify_release
-from schemas.errors import IntegrityError, SchakelError, UsageError
+from schemas.errors import IntegrityError, UsageError
 
 PAGE = 4096
 
@@ -46,12 +46,8 @@ def test_a_full_disk_charges_nothing_that_it_does_not_say(embedded, state, extra
             mine.reserve("ind", "public", f"k{number}", 0.01)
 
     def refused():
-        try:
+        with pytest.raises(UsageError, match=r"room|disk"):
             act()
-        except UsageError as error:
-            assert "room" in str(error) or "disk" in str(error)
-            return
-        raise AssertionError("twenty charges fitted into no room")
 
     assert in_child(refused) == 0
     again = Ledger(Log.open(open_store(state)), "anna", "operator")
@@ -86,10 +82,7 @@ def test_a_full_disk_while_publishing(embedded, state, tmp_path):
             try:
                 publish(embedded, final)
                 outcomes.add("published")
-            except SchakelError as error:
-                assert error.exit_code == 2
-                outcomes.add("refused")
-            except OSError:  # the test's own files did not fit
+            except (UsageError, OSError):  # OSError: the test's own files did not fit
                 outcomes.add("refused")
             filler.unlink(missing_ok=True)
             recover(embedded.store, embedded)
@@ -143,13 +136,8 @@ def test_a_state_that_cannot_be_written(nobodys, what):
         path.chmod(0o500 if path.is_dir() else 0o400)
 
     def act():
-        try:
-            store = open_store(nobodys)
-            append_views(Log.open(store), 1, sign=True)
-        except UsageError as error:
-            assert "write" in str(error)
-            return
-        raise AssertionError("wrote into a folder that cannot be written")
+        with pytest.raises(UsageError, match="write"):
+            append_views(Log.open(open_store(nobodys)), 1, sign=True)
 
     assert as_nobody(act) == 0
     nobodys.chmod(0o700)
@@ -169,6 +157,14 @@ def broken(state, pristine, page):
     (state / "state.db").write_bytes(bytes(data))
 
 
+def open_and_verify(state):
+    store = open_store(state)
+    try:
+        verify_log(Log.open(store))
+    finally:
+        store.close()
+
+
 def test_every_corrupted_page_is_found(embedded, state):
     ledger = Ledger(embedded, "anna", "operator")
     ledger.set_budget("ind", "public", 1)
@@ -181,20 +177,11 @@ def test_every_corrupted_page_is_found(embedded, state):
     for page in range(pages):
         broken(state, pristine, page)
         with pytest.raises(IntegrityError):
-            store = None
-            try:
-                store = open_store(state)
-                log = Log.open(store)
-                verify_log(log)
-            finally:
-                if store is not None:
-                    store.close()
+            open_and_verify(state)
     for file in state.glob("state.db*"):
         file.unlink()
     (state / "state.db").write_bytes(pristine)
-    store = open_store(state)
-    verify_log(Log.open(store))
-    store.close()
+    open_and_verify(state)
 
 
 @pytest.mark.parametrize("content", [b"no database", b"\0" * 9000])

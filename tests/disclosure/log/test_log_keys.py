@@ -106,7 +106,9 @@ def test_a_key_file_is_private_and_never_overwritten(key, tmp_path):
     assert "PRIVATE" not in repr(key)
 
 
-@pytest.mark.parametrize("content", [b"", b"no key", b"\xff\xfe", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"no key", b"\xff\xfe", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
+)
 def test_a_file_that_is_no_key(tmp_path, content):
     path = tmp_path / "key.pem"
     path.touch(mode=0o600)
@@ -119,7 +121,7 @@ def test_a_lost_key_is_said_and_can_be_replaced(embedded, state, tmp_path):
     append_views(embedded, 2, sign=True)
     before = newest_note(embedded)
     (state / "keys" / "signing.pem").unlink()
-    with pytest.raises(UsageError, match="is missing.*rotate --lost"):
+    with pytest.raises(UsageError, match=r"is missing.*rotate --lost"):
         Log.open(embedded.store)
     reader = Log.open(embedded.store, sign=False)
     with pytest.raises(UsageError, match="opened for reading"), embedded.store.transaction() as tx:

@@ -42,15 +42,23 @@ def test_publish(log, tmp_path):
 
 def test_an_error_before_the_commit_leaves_nothing(log, tmp_path):
     final = tmp_path / "out" / "r1"
-    with pytest.raises(ZeroDivisionError), stage(log.store, "r1", final) as staged:
-        write_files(staged.folder)
-        raise ZeroDivisionError
-    with pytest.raises(ZeroDivisionError), stage(log.store, "r1", final) as staged:
-        write_files(staged.folder)
-        manifest = seal_release(staged.folder, ORIGIN, SECRET, log.key)
-        with log.store.transaction() as tx:
-            begin(tx, log, staged, manifest)
+
+    def while_writing():
+        with stage(log.store, "r1", final) as staged:
+            write_files(staged.folder)
             raise ZeroDivisionError
+
+    def while_committing():
+        with stage(log.store, "r1", final) as staged:
+            write_files(staged.folder)
+            manifest = seal_release(staged.folder, ORIGIN, SECRET, log.key)
+            with log.store.transaction() as tx:
+                begin(tx, log, staged, manifest)
+                raise ZeroDivisionError
+
+    for interrupted in (while_writing, while_committing):
+        with pytest.raises(ZeroDivisionError):
+            interrupted()
     assert list(final.parent.iterdir()) == []
     assert (intents(log), proposals(log, "r1")) == (0, 0)
     publish(log, final)

@@ -76,7 +76,7 @@ def test_the_whole_life(office):
 
 def test_every_move_the_table_does_not_name_is_refused(office):
     """Brute force over all states, targets and roles; the table is the oracle only for what must work."""
-    log, keys = office
+    log, _ = office
     allowed = {(rule.before, rule.after, role) for rule in TRANSITIONS for role in rule.roles}
     for before in get_args(State):
         for after in get_args(State):
