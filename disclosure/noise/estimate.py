@@ -6,6 +6,7 @@ Nothing in this module sees data: it is post-processing of what `measure` return
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -45,14 +46,14 @@ class Estimate:
         weights = self._factor * (sums @ self._fit.gain)
         variance = self._further(sums)
         if self.layout.population.mechanism == "gaussian":
-            return Noise(round(float(variance + np.sum((weights * self._scales) ** 2)), _DIGITS))
+            return Noise(_three_digits(float(variance + np.sum((weights * self._scales) ** 2))))
         parts: dict[tuple[float, float], int] = {}
         for weight, scale in zip(np.abs(weights), self._scales, strict=True):
             if weight > _NOTHING:
                 part = (round(float(weight), _DIGITS), float(scale))
                 parts[part] = parts.get(part, 0) + 1
         mixture = tuple(sorted((factor, scale, times) for (factor, scale), times in parts.items()))
-        return Noise(round(float(variance), _DIGITS), mixture)
+        return Noise(_three_digits(variance), mixture)
 
     def _further(self, sums: np.ndarray) -> float:
         """Variance from further units: their noisy number, times the share; and which of a person's units was
@@ -61,7 +62,8 @@ class Estimate:
             return 0.0
         share = min(max(float(sums @ self.people) / self._persons, 0.0), 1.0)
         further = (self._factor - 1) * self._persons
-        return share**2 * self._further_variance + further * share * (1 - share)
+        picks = further * share * (1 - share)
+        return share**2 * self._further_variance + picks * (1 + further * self.layout.population.misfit**2)
 
     @property
     def covariance(self) -> np.ndarray:
@@ -69,10 +71,21 @@ class Estimate:
         return np.asarray(self._fit.covariance * self._factor**2)
 
 
-def estimate(layout: Layout, measured: Mapping[str, Measured], further: Measured | None) -> Estimate:
+def _three_digits(variance: float) -> float:
+    """Rounded up in the third digit, so that cells with the same noise in practice share one table of acceptance regions."""
+    if variance <= 0:
+        return 0.0
+    unit = 10.0 ** (math.floor(math.log10(variance)) - 2)
+    return math.ceil(variance / unit) * unit
+
+
+def estimate(
+    layout: Layout, measured: Mapping[str, Measured], further: Measured | None, solution: Fit | None = None
+) -> Estimate:
     """Weighted least squares over all vectors of the population; further units spread by share.
 
-    The factor 1 + further / people multiplies every cell, so equations between cells stay true.
+    The factor 1 + further / people multiplies every cell, so equations between cells stay true. `solution` is the fit of the
+    same scales, where many draws of one layout are simulated.
     """
     population = layout.population
     values = np.zeros(layout.size)
@@ -81,7 +94,7 @@ def estimate(layout: Layout, measured: Mapping[str, Measured], further: Measured
         values[block.span] = measured[name].values
         scales[block.span] = measured[name].scale
     variances = np.array([noise_variance(population.mechanism, scale) for scale in scales])
-    solution = fit(layout.equations, variances)
+    solution = solution or fit(layout.equations, variances)
     people = solution.gain @ values
     factor, spread, persons = 1.0, 0.0, 0.0
     if further is not None:

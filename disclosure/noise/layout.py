@@ -72,6 +72,8 @@ class Layout:
     size: int
     equations: np.ndarray
     targets: tuple[Target, ...]
+    totals: np.ndarray
+    margins: np.ndarray
     levels: tuple[np.ndarray, ...]
 
 
@@ -103,8 +105,8 @@ def build(population: Population, cells: Mapping[str, tuple[Key, ...]] | None = 
     targets = tuple(_target(population, table, blocks, size) for table in population.tables)
     totals = np.vstack([_indicator(block, {}, size) for block in blocks.values()])
     margins = np.vstack([_margins(block, size) for block in blocks.values()])
-    levels = (totals, margins, np.vstack([target.sums for target in targets]), np.eye(size))
-    return Layout(population, blocks, size, equations, targets, levels)
+    levels = _distinct((totals, margins, np.vstack([target.sums for target in targets]), np.eye(size)))
+    return Layout(population, blocks, size, equations, targets, totals, margins, levels)
 
 
 def _matches(attributes: tuple[str, ...], key: Key, where: Where) -> bool:
@@ -122,6 +124,18 @@ def _indicator(block: Block, where: Where, size: int) -> np.ndarray:
 def _margins(block: Block, size: int) -> np.ndarray:
     codes = [(name, code) for position, name in enumerate(block.attributes) for code in _codes(block, position)]
     return np.vstack([_indicator(block, {name: (code,)}, size) for name, code in codes])
+
+
+def _distinct(levels: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """Each sum in the first level that has it; levels that say nothing new are left out."""
+    seen: set[bytes] = set()
+    kept = []
+    for level in levels:
+        rows = {row.tobytes(): row for row in level}
+        fresh = [row for key, row in rows.items() if key not in seen]
+        seen |= rows.keys()
+        kept += [np.vstack(fresh)] if fresh else []
+    return tuple(kept)
 
 
 def _codes(block: Block, position: int) -> tuple[Code, ...]:

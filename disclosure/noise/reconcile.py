@@ -16,8 +16,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp, nnls
 from schemas.errors import DisclosureRefused
 
 _TIGHT = 1e3
-_ROOM = 2
-_SAME = 1e-6
+_WHOLE = 1e-6
 
 
 def non_negative(
@@ -28,24 +27,19 @@ def non_negative(
     Each level is fixed at what was reached before the next is fitted, so a total moves only if no non-negative cells
     reach it.
     """
+    if (estimate >= 0).all():
+        return np.asarray(estimate)
     current = np.maximum(estimate, 0.0)
     fixed = equations
     right = np.zeros(len(equations))
     for sums in levels:
         wanted = sums @ estimate
-        spread = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", sums, covariance, sums), 1e-12))
-        if _fits(estimate, fixed, right):
-            current = np.asarray(estimate)
-        else:
-            left = np.vstack([sums / spread[:, None], fixed * _TIGHT])
-            current = nnls(left, np.concatenate([wanted / spread, right * _TIGHT]), maxiter=60 * left.shape[1])[0]
+        spread = np.sqrt(np.maximum(np.sum((sums @ covariance) * sums, axis=1), 1e-12))
+        left = np.vstack([sums / spread[:, None], fixed * _TIGHT])
+        current = nnls(left, np.concatenate([wanted / spread, right * _TIGHT]), maxiter=60 * left.shape[1])[0]
         fixed = np.vstack([fixed, sums])
         right = np.concatenate([right, sums @ current])
     return np.asarray(current)
-
-
-def _fits(estimate: np.ndarray, fixed: np.ndarray, right: np.ndarray) -> bool:
-    return bool((estimate >= 0).all() and np.allclose(fixed @ estimate, right, atol=_SAME))
 
 
 def whole(cells: np.ndarray, equations: np.ndarray, levels: Sequence[np.ndarray]) -> np.ndarray:
@@ -64,25 +58,30 @@ def whole(cells: np.ndarray, equations: np.ndarray, levels: Sequence[np.ndarray]
 
 
 def _nearest(cells: np.ndarray, sums: np.ndarray, fixed: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Integer cells with `fixed` @ cells = right and the least sum of |sums @ (new - old)|, by mixed integer
-    programming."""
+    """Integer cells with `fixed` @ cells = right and the least sum of |sums @ (new - old)|.
+
+    The cost of a sum, |new - old| joined up between whole numbers, is linear between them, so that the linear program of
+    linked two-way tables already has whole solutions; only where it has not, integrality is asked for.
+    """
     size, rows = len(cells), len(sums)
-    cost = np.concatenate([np.zeros(size), np.ones(rows)])
-    eye = np.eye(rows)
     wanted = sums @ cells
-    constraints = [LinearConstraint(np.hstack([sums, -eye]), -np.inf, wanted)]
-    constraints.append(LinearConstraint(np.hstack([sums, eye]), wanted, np.inf))
+    below = np.floor(wanted)
+    # sums @ y = below - down + part + up, with 0 <= part <= 1.
+    pieces = np.hstack([sums, np.eye(rows), -np.eye(rows), -np.eye(rows)])
+    cost = np.concatenate([np.zeros(size), np.ones(rows), 1 - 2 * (wanted - below), np.ones(rows)])
+    constraints = [LinearConstraint(pieces, below, below)]
     if len(fixed):
-        constraints.append(LinearConstraint(np.hstack([fixed, np.zeros((len(fixed), rows))]), right, right))
-    integrality = np.concatenate([np.ones(size), np.zeros(rows)])
-    for room in (_ROOM, np.inf):
-        low = np.maximum(np.floor(cells) - room, 0)
-        bounds = Bounds(
-            np.concatenate([low, np.zeros(rows)]), np.concatenate([np.ceil(cells) + room, np.full(rows, np.inf)])
+        constraints.append(LinearConstraint(np.hstack([fixed, np.zeros((len(fixed), 3 * rows))]), right, right))
+    upper = np.concatenate([np.full(size + rows, np.inf), np.ones(rows), np.full(rows, np.inf)])
+    bounds = Bounds(np.zeros(size + 3 * rows), upper)
+    found = milp(cost, constraints=constraints, bounds=bounds)
+    if found.x is None or np.abs(found.x[:size] - np.rint(found.x[:size])).max() > _WHOLE:
+        asked = np.concatenate([np.ones(size), np.zeros(3 * rows)])
+        # Presolve of mixed integer programs writes to the standard output of the process.
+        options = {"presolve": False}
+        found = milp(cost, constraints=constraints, bounds=bounds, integrality=asked, options=options)
+    if found.x is None:
+        raise DisclosureRefused(
+            "The noisy tables cannot be made whole and additive together; check the relations in the noise policy."
         )
-        found = milp(cost, constraints=constraints, bounds=bounds, integrality=integrality)
-        if found.x is not None:
-            return np.asarray(np.rint(found.x[:size]))
-    raise DisclosureRefused(
-        "The noisy tables cannot be made whole and additive together; check the relations in the noise policy."
-    )
+    return np.asarray(np.rint(found.x[:size]))

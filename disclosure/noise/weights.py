@@ -57,8 +57,10 @@ def importance(layout: Layout) -> np.ndarray:
     form = np.zeros((layout.size, layout.size))
     for target in layout.targets:
         form += target.table.importance / len(target.keys) * target.sums.T @ target.sums
-    for weight, level in ((population.totals_importance, 0), (population.margins_importance, 1)):
-        sums = layout.levels[level]
+    for weight, sums in (
+        (population.totals_importance, layout.totals),
+        (population.margins_importance, layout.margins),
+    ):
         form += weight / len(sums) * sums.T @ sums
     return form
 

@@ -105,6 +105,6 @@ def test_whole_numbers_add_up_and_totals_stay_at_least_squares(seed: int, size: 
     assert np.abs(layout.equations @ cells).max() < 1e-4 * max(size, 1)
     assert (numbers >= 0).all()
     assert not (layout.equations @ numbers).any()
-    totals = layout.levels[0]
+    totals = layout.totals
     assert np.abs(totals @ cells - np.maximum(totals @ estimate, 0)).max() < 1e-3 * max(size, 1)
     assert np.abs(totals @ numbers - totals @ cells).max() <= 0.5 + 1e-3

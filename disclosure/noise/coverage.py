@@ -1,0 +1,203 @@
+"""Do the intervals tell the truth? Whole releases drawn many times over known tables, by size class.
+
+For synthetic or public tables only: it compares with exact counts, and prints nothing but shares and mean errors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from disclosure.noise.estimate import Estimate, estimate, reconcile
+from disclosure.noise.intervals import Noise, interval
+from disclosure.noise.layout import Block, Layout, build, categories_of
+from disclosure.noise.measure import Measured
+from disclosure.noise.mechanisms import Price, draw
+from disclosure.noise.squares import fit
+from disclosure.noise.units import Microdata, Picker, reach
+from disclosure.noise.weights import part_budget, prices, variances_of
+from schemas.policy_noise import Code, NoisePolicy, Population, Vector
+from schemas.tables import COUNT, ExactTable
+
+CLASSES = ("0", "1-5", "6-20", "21-100", "100+", "margins", "totals")
+_UPPER = (0, 5, 20, 100)
+_PICKS = 8
+
+
+@dataclass
+class Tally:
+    """One size class: how often the interval held the truth, and mean errors of both published columns."""
+
+    intervals: int = 0
+    held: int = 0
+    whole_error: float = 0.0
+    clean_error: float = 0.0
+
+    @property
+    def coverage(self) -> float:
+        """Share of intervals that hold the truth."""
+        return self.held / self.intervals if self.intervals else float("nan")
+
+    @property
+    def bias(self) -> float:
+        """Mean of `aantal` less the truth."""
+        return self.whole_error / self.intervals if self.intervals else float("nan")
+
+    @property
+    def clean_bias(self) -> float:
+        """Mean of `aantal_zuiver` less the truth."""
+        return self.clean_error / self.intervals if self.intervals else float("nan")
+
+
+@dataclass
+class Coverage:
+    """Tallies by population and class; `releases` is the number of repetitions."""
+
+    releases: int
+    tallies: dict[str, dict[str, Tally]] = field(default_factory=dict)
+
+    def overall(self) -> dict[str, Tally]:
+        """Tallies by class over all populations."""
+        total = {name: Tally() for name in CLASSES}
+        for classes in self.tallies.values():
+            for name, tally in classes.items():
+                total[name].intervals += tally.intervals
+                total[name].held += tally.held
+                total[name].whole_error += tally.whole_error
+                total[name].clean_error += tally.clean_error
+        return total
+
+
+def coverage(tables: Mapping[str, ExactTable], policy: NoisePolicy, repetitions: int) -> Coverage:
+    """Draw every population `repetitions` times with OpenDP, reconcile, and compare intervals with the exact counts.
+
+    Blanked cells count, because they keep their interval. The picked cases vary too.
+    """
+    found = Coverage(repetitions)
+    for population in policy.populations:
+        study = _Study(population, tables)
+        tallies = {name: Tally() for name in CLASSES}
+        for noisy in study.draws(repetitions):
+            study.score(noisy, policy.confidence, tallies)
+        found.tallies[population.id] = tallies
+    return found
+
+
+class _Study:
+    """One population with its exact published cells, ready to be drawn."""
+
+    def __init__(self, population: Population, tables: Mapping[str, ExactTable]) -> None:
+        self.population = population
+        self.layout: Layout = build(population)
+        self.priced = prices(self.layout)
+        self.solution = fit(self.layout.equations, variances_of(self.layout, self.priced))
+        self.micros = [
+            Microdata(population, tables, Picker(hashlib.sha256(bytes([pick])).digest(), "coverage", population.id))
+            for pick in range(_PICKS if population.units > 1 else 1)
+        ]
+        self.truth = np.concatenate(
+            [
+                _exact(population, vector, self.layout.blocks[vector.id], tables, self.micros[0])
+                for vector in population.vectors
+            ]
+        )
+        self.noise: dict[bytes, Noise] = {}
+
+    def draws(self, repetitions: int) -> Iterator[Estimate]:
+        """Estimates of simulated releases."""
+        bounded = [
+            {vector.id: micro.vector(vector, self.layout.blocks[vector.id]) for vector in self.population.vectors}
+            for micro in self.micros
+        ]
+        further = [micro.further_units() for micro in self.micros]
+        noise = {
+            name: np.array(draw(np.zeros(repetitions * len(block.keys), dtype=np.int64), self.priced[name])[0])
+            for name, block in self.layout.blocks.items()
+        }
+        price = self._further_price()
+        extra = draw(np.zeros(repetitions, dtype=np.int64), price)[0] if price else None
+        for repetition in range(repetitions):
+            pick = repetition % len(self.micros)
+            measured = {
+                name: Measured(
+                    bounded[pick][name] + noise[name].reshape(repetitions, -1)[repetition], self.priced[name].scale
+                )
+                for name in bounded[pick]
+            }
+            second = Measured(further[pick] + extra[repetition], price.scale) if price and extra else None
+            yield estimate(self.layout, measured, second, self.solution)
+
+    def _further_price(self) -> Price | None:
+        population = self.population
+        if population.units == 1:
+            return None
+        return Price(population.mechanism, part_budget(population, "second"), reach(population, population.units - 1))
+
+    def score(self, found: Estimate, confidence: float, tallies: dict[str, Tally]) -> None:
+        """Add one release to the tallies."""
+        numbers = reconcile(found)
+        for target, whole in zip(self.layout.targets, numbers.layout.targets, strict=True):
+            counts = dict(zip(whole.keys, whole.sums @ numbers.cells, strict=True))
+            margin = len(target.table.dimensions) == 1
+            rows = [
+                (target.sums[i], "margins" if margin else None, counts.get(key)) for i, key in enumerate(target.keys)
+            ]
+            if len(target.table.pieces) == 1 and target.table.show_from is None and target.sums.max() <= 1:
+                every = target.sums.sum(axis=0)
+                if every.max() <= 1:
+                    rows.append((every, "totals", sum(counts.values())))
+            for sums, kind, count in rows:
+                if sums.any():
+                    self._tally(found, sums, kind, count, confidence, tallies)
+
+    def _tally(
+        self, found: Estimate, sums: np.ndarray, kind: str | None, count: float | None, confidence: float,
+        tallies: dict[str, Tally],
+    ) -> None:  # fmt: skip
+        truth = round(float(sums @ self.truth))
+        clean = float(sums @ found.clean)
+        low, high = interval(clean, self._noise(found, sums), confidence)
+        if count is not None and count >= self.population.threshold:
+            low, high = min(low, round(count)), max(high, round(count))
+        tally = tallies[kind or _class(truth)]
+        tally.intervals += 1
+        tally.held += low <= truth <= high
+        tally.clean_error += clean - truth
+        tally.whole_error += (clean if count is None else count) - truth
+
+    def _noise(self, found: Estimate, sums: np.ndarray) -> Noise:
+        """A cell's noise; without further units it does not depend on what was drawn."""
+        if self.population.units > 1:
+            return found.noise(sums)
+        key = sums.tobytes()
+        if key not in self.noise:
+            self.noise[key] = found.noise(sums)
+        return self.noise[key]
+
+
+def _class(truth: int) -> str:
+    return next((name for name, upper in zip(CLASSES, _UPPER, strict=False) if truth <= upper), "100+")
+
+
+def _exact(
+    population: Population, vector: Vector, block: Block, tables: Mapping[str, ExactTable], micro: Microdata
+) -> np.ndarray:
+    """Exact cells, all units included. Vectors over several tables belong to populations of people: bounded is exact."""
+    readings = [population.attributes[name] for name in vector.attributes]
+    if len({reading.table for reading in readings}) > 1 or any(reading.sets for reading in readings):
+        return micro.vector(vector, block)
+    frame = tables[readings[0].table].frame
+    for reading in readings:
+        for column, codes in reading.rows.items():
+            frame = frame[frame[column].isin(list(codes))]
+    columns = []
+    for reading in readings:
+        fold: dict[Code, Code] = {code: code for code in categories_of(reading) if code not in reading.groups}
+        fold |= {member: code for code, members in reading.groups.items() for member in members}
+        columns.append(frame[str(reading.column)].map(fold).to_numpy())
+    counts = frame[COUNT].groupby(columns).sum()
+    keys = [key if len(readings) > 1 else key[0] for key in block.keys]
+    return np.array([int(counts.get(key, 0)) for key in keys], dtype=np.int64)

@@ -1,0 +1,73 @@
+"""The benchmark's yardstick against known numbers, and a small run of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from noise_reference import exact, policy
+
+from disclosure.noise import margins as five
+from disclosure.noise.benchmark import Design, coverage_rows, five_attributes
+from disclosure.noise.coverage import coverage
+
+EVERY = five.margins(2)
+BY_CELL = {margin: 1.0 if margin else 1e-6 for margin in EVERY}
+
+
+def test_the_benchmark_has_292_cells_and_the_known_distance_of_the_naive_split() -> None:
+    assert sum(five.cells(margin) for margin in EVERY if margin) == 292
+    optimum = five.optimum(BY_CELL)
+    best = sum(optimum[margin] * five.cells(margin) for margin in EVERY if margin) / 292
+    assert np.sqrt(15 / (2 * five.RHO) / best) == pytest.approx(1.44, abs=0.005)
+
+
+def test_plain_margins_with_best_shares_come_within_two_percent_of_the_optimum() -> None:
+    design = Design(BY_CELL)
+    optimum = five.optimum(BY_CELL)
+    ours = sum(design.variance(margin) * five.cells(margin) for margin in EVERY if margin)
+    best = sum(optimum[margin] * five.cells(margin) for margin in EVERY if margin)
+    assert 1.0 <= np.sqrt(ours / best) <= 1.02
+    assert sum(design.shares.values()) <= 1 + 1e-9
+
+
+def test_equal_margins_reach_their_optimum() -> None:
+    importances = {margin: 1 / five.cells(margin) for margin in EVERY}
+    design = Design(importances)
+    optimum = five.optimum(importances)
+    for margin in five.margins(1):
+        assert np.sqrt(design.variance(margin) / optimum[margin]) < 1.05
+
+
+def test_finished_margins_are_whole_non_negative_and_additive() -> None:
+    design = Design(BY_CELL)
+    for number in (0, 1800):
+        truth = five.people(number, seed=3)
+        finished = design.finish(design.draws(truth, 1)[0])
+        assert finished.min() >= 0
+        assert finished.dtype == np.int64
+        assert not (design.layout.equations @ finished).any()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_every_target_of_the_benchmark_holds() -> None:
+    missed = [row for row in five_attributes(200) if row["holds"] is False]
+    assert missed == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("study", ["nr2015", "wodc2020"])
+def test_intervals_hold_the_truth_in_every_size_class(study: str) -> None:
+    rows = coverage_rows(study, coverage(exact(study), policy(study), 400))
+    assert [row for row in rows if "class" in row["metric"] and row["holds"] is False] == []
+
+
+def test_coverage_is_counted_by_class_and_blanks_count() -> None:
+    small = policy("nr2015").model_copy(update={"populations": policy("nr2015").populations[1:2]})
+    tallies = coverage(exact("nr2015"), small, 30).overall()
+    assert tallies["totals"].intervals == 30 * 3
+    assert tallies["margins"].intervals == 30 * 5
+    assert tallies["21-100"].coverage > 0.85
+    rows = coverage_rows("nr2015", coverage(exact("nr2015"), small, 5))
+    assert {"metric", "value", "unit", "target", "holds", "peer"} == set(rows[0])
