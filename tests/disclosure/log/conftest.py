@@ -99,8 +99,10 @@ def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Path:
-    return tmp_path / "state"
+def state() -> Iterator[Path]:
+    """Where a state folder may be made, in memory where there is some: a disk would be synced thousands of times."""
+    with tempfile.TemporaryDirectory(prefix="schakel-state-", dir=quick_folder()) as folder:
+        yield Path(folder) / "state"
 
 
 @pytest.fixture
