@@ -54,7 +54,9 @@ def seed(pool: Pool) -> None:
         column = slice(q.columns.indptr[p], q.columns.indptr[p + 1])
         for row, own in zip(q.columns.indices[column].tolist(), q.columns.data[column].tolist(), strict=True):
             span = slice(rows.indptr[row], rows.indptr[row + 1])
-            others = [(i, c) for i, c in zip(rows.indices[span].tolist(), rows.data[span].tolist(), strict=True) if i != p]
+            others = [
+                (i, c) for i, c in zip(rows.indices[span].tolist(), rows.data[span].tolist(), strict=True) if i != p
+            ]
             cells = {i for i, c in others if c != own or q.falls[i]}
             if q.falls[p]:
                 cells |= {i for i, c in others if c == own or q.falls[i]}

@@ -65,9 +65,10 @@ class Flow:
             self.solver.clearSolver()
             self.solver.run()
         self.solution = self.solver.getSolution()
+        reach = -float(self.solver.getInfo().objective_function_value)  # before the bounds change: that voids it
         for i in still:
             self.solver.changeColBounds(i, -float(self.down[i]), float(self.up[i]))
-        return -float(self.solver.getInfo().objective_function_value), np.array(self.solution.col_value)
+        return reach, np.array(self.solution.col_value)
 
     def cut(self) -> NDArray[np.int64]:
         """Cells whose capacity limited the last `push`; a lower bound of zero that no capacity widens does not count."""

@@ -165,7 +165,9 @@ def _count_nodes(
     for d in dims:
         position = {node: i for i, node in enumerate(trees[d].nodes)}
         deepest = max(len(path) for path in trees[d].paths.values())
-        above = {leaf: [position[x] for x in path] + [-1] * (deepest - len(path)) for leaf, path in trees[d].paths.items()}
+        above = {
+            leaf: [position[x] for x in path] + [-1] * (deepest - len(path)) for leaf, path in trees[d].paths.items()
+        }
         codes.append(np.array([above[leaf] for leaf in micro[d]], dtype=np.int64))
         depth.append(range(deepest))
         positions.append(len(position))

@@ -104,7 +104,9 @@ class Pattern:
             if self.settle(p, first=True):
                 self._set(cell, True)
                 for restored in hit:
-                    self.witnesses[restored] = kept[restored] + [w for w in self.witnesses[restored] if w not in kept[restored]]
+                    self.witnesses[restored] = kept[restored] + [
+                        w for w in self.witnesses[restored] if w not in kept[restored]
+                    ]
                 return False
         return True
 
@@ -157,7 +159,9 @@ class Mender:
             for sign in (1, -1):
                 if sign == -1 and not q.falls[p]:
                     continue
-                top = np.concatenate([np.where(q.never, 0.0, highspy.kHighsInf), np.where(q.falls & ~q.never, highspy.kHighsInf, 0)])
+                top = np.concatenate(
+                    [np.where(q.never, 0.0, highspy.kHighsInf), np.where(q.falls & ~q.never, highspy.kHighsInf, 0)]
+                )
                 low = np.zeros(2 * n)
                 top[known], top[n + known] = 0.0, 0.0
                 top[[p, n + p]] = 0.0

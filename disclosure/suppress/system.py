@@ -128,5 +128,8 @@ class SystemBuilder:
 def describe(key: Hashable) -> str:
     """A cell's name as a person reads it: `A=F, N=FR1`; an empty tuple is the grand total."""
     if isinstance(key, tuple):
-        return ", ".join("=".join(map(str, part)) if isinstance(part, tuple) else str(part) for part in key) or "grand total"
+        return (
+            ", ".join("=".join(map(str, part)) if isinstance(part, tuple) else str(part) for part in key)
+            or "grand total"
+        )
     return str(key)
