@@ -117,7 +117,9 @@ def _grid(view: View, body: dict[Codes, GridCell], caption: str, language: Langu
 
 def _means_grid(view: View, language: Language) -> Grid:
     frame, name = view.table.frame, view.table.dimensions[0]
-    present = [column for column in ("n", "gemiddelde", "sd") if column in frame.columns]
+    present = [
+        column for column in ("n", "gemiddelde", "sd") if column in frame.columns and frame[column].notna().any()
+    ]
     rows = []
     for (codes, point), row in zip(points(view.table).items(), frame[present].itertuples(index=False), strict=True):
         cells = [

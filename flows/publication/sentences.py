@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flows.publication.cells import Point, Share, cell_text, decimals_of, group_total, points
 from flows.publication.labels import Language
-from flows.publication.statistics import is_series, view_shares
+from flows.publication.statistics import is_rest, is_series, view_shares
 from flows.publication.views import View
 from flows.publication.words import interval, number, percent, say
 
@@ -118,7 +118,8 @@ def _shares(view: View, language: Language) -> str:
         return ""
     sums: dict[object, float] = {}
     for point in points(view.table).values():
-        sums[point.codes[-1]] = sums.get(point.codes[-1], 0) + (point.value or 0)
+        if not is_rest(view, point.codes[-1]):
+            sums[point.codes[-1]] = sums.get(point.codes[-1], 0) + (point.value or 0)
     category = max(sums, key=lambda code: sums[code])
     listed = [(codes, share) for codes, share in found.items() if codes[-1] == category]
     if len(listed) > NAMED_GROUPS:

@@ -71,7 +71,8 @@ def top_lists(view: View) -> list[TopList]:
     found = view_shares(view)
     groups: dict[Codes, list[Point]] = {}
     for point in points(view.table).values():
-        groups.setdefault(point.codes[:-1], []).append(point)
+        if not is_rest(view, point.codes[-1]):
+            groups.setdefault(point.codes[:-1], []).append(point)
     return [_top(group, members, size, found) for group, members in groups.items()]
 
 
@@ -100,6 +101,11 @@ def _surely_larger(one: Point, other: Point) -> bool:
     if one.low is None or other.high is None:
         return (one.value or 0) > (other.value or 0)
     return one.low > other.high
+
+
+def is_rest(view: View, code: object) -> bool:
+    """Whether a code of a long list stands for "all others together": it is no rival of the others."""
+    return str(code) in view.labels.merged and len(view.table.categories[view.table.dimensions[-1]]) > LISTED_FROM
 
 
 def blank_counts(view: View) -> tuple[int, int]:

@@ -181,3 +181,13 @@ def test_a_flow_does_not_change_by_accident() -> None:
     assert (
         hashlib.sha256(body.encode()).hexdigest() == "ac0cf8a2268d6ece9d3043e8c3032e8b95c1b3a40618fbd920b171622384181a"
     )
+
+
+def test_codes_that_no_path_describes_fall_back_to_a_simple_flow() -> None:
+    view = views("wodc2020")["wodc2020_routes"]
+    frame = view.table.frame.replace({"route": {"route_3": "merged_by_some_policy"}})
+    codes = tuple(frame["route"])
+    table = ProtectedTable(view.table.id, "public", "suppressed", ("route",), {"route": codes}, frame)
+    body = flow_drawing(View(table, view.entry, view.labels, (), {}), "nl", "p").body
+    assert ">Totaal<" in body
+    assert ">merged_by_some_policy<" in body

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from flows.publication import render_table
 from flows.publication.cells import Point, Share, cell_text, shares
 from flows.publication.independence import noisy_p_value, test_texts
+from flows.publication.labels import Labels
 from flows.publication.sentences import sentence
 from flows.publication.statistics import top_lists, view_shares
 from flows.publication.views import View, make_views
 from flows.publication.words import interval, keys, number, percent
+from schemas.study import Text
+from schemas.tables import ProtectedTable
 from tests.publication.fabricate import protected, study_and_catalogue
 
 test_texts.__test__ = False  # type: ignore[attr-defined]
@@ -169,3 +172,16 @@ def test_shares_follow_the_tables_groups() -> None:
     view = views("nr2015", "suppressed")["nr2015_f03"]
     found = shares(view.table, {}, 0)
     assert round(100 * found[("AFGEWEZEN",)].value, 1) == 4.1
+
+
+def test_all_others_together_is_no_rival_in_a_top_list() -> None:
+    view = views("nr2015", "suppressed")["nr2015_f07"]
+    codes = (*view.table.categories["nationaliteit"], "overige")
+    frame = view.table.frame.copy()
+    frame.loc[len(frame)] = ["overige", 500, "ok"]
+    table = ProtectedTable(view.table.id, "public", "suppressed", ("nationaliteit",), {"nationaliteit": codes}, frame)
+    labels = Labels({"overige": Text(nl="overige samen", en="others together")}, {})
+    listed = top_lists(View(table, view.entry, labels, (), {}))[0]
+    assert [line.point.codes[0] for line in listed.ranked][:2] == ["GIN", "NGA"]
+    assert "overige" not in [line.point.codes[0] for line in listed.ranked]
+    assert listed.ranked[0].rank == 1

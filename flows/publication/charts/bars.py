@@ -8,7 +8,7 @@ from flows.publication.charts.palette import INK, QUALITATIVE, hatch, hatch_id
 from flows.publication.charts.shell import Drawing, Key, lines, with_keys
 from flows.publication.labels import Language
 from flows.publication.sentences import share_text
-from flows.publication.statistics import LISTED_FROM, view_shares
+from flows.publication.statistics import LISTED_FROM, is_rest, view_shares
 from flows.publication.views import View
 from flows.publication.words import say
 
@@ -22,9 +22,9 @@ STUB = 12.0  # px: a blank without an interval has a width that says nothing
 
 
 def bars_drawing(view: View, language: Language, prefix: str) -> Drawing:
-    """The bars of a one-dimensional table; a long list shows its largest categories."""
+    """The bars of the last dimension, where the others have one category; a long list shows its largest categories."""
     cells = list(points(view.table).values())
-    shown = cells if len(cells) <= LISTED_FROM else _largest(cells)
+    shown = cells if len(cells) <= LISTED_FROM else _largest(view, cells)
     largest = max([end for cell in shown for end in (cell.value, cell.high) if end is not None] or [1.0]) or 1.0
     shares = view_shares(view)
     canvas = Canvas()
@@ -42,10 +42,15 @@ def bars_drawing(view: View, language: Language, prefix: str) -> Drawing:
     return with_keys(drawing, keys)
 
 
-def _largest(cells: list[Point]) -> list[Point]:
-    """The largest shown cells; blanks fill up a short list, so that nobody takes what is shown for all there is."""
-    known = sorted((cell for cell in cells if cell.value), key=lambda cell: -(cell.value or 0))
-    return [*known, *(cell for cell in cells if cell.value is None)][:MOST]
+def _largest(view: View, cells: list[Point]) -> list[Point]:
+    """The largest shown cells; blanks fill up a short list, so that nobody takes what is shown for all there is.
+
+    "All others together" comes last.
+    """
+    rest = [cell for cell in cells if is_rest(view, cell.codes[-1])]
+    single = [cell for cell in cells if cell not in rest]
+    known = sorted((cell for cell in single if cell.value), key=lambda cell: -(cell.value or 0))
+    return [*[*known, *(cell for cell in single if cell.value is None)][:MOST], *rest]
 
 
 def _row(

@@ -38,7 +38,7 @@ def form(view: View) -> str:
         return "line"
     if view.chart == "flow" and len(dimensions) <= 2:
         return "flow"
-    if len(dimensions) == 1:
+    if all(len(categories[name]) == 1 for name in dimensions[:-1]):
         return "bars"
     long = max(len(categories[name]) for name in dimensions) > LISTED_FROM
     if len(dimensions) == 2 and not long and len(categories[dimensions[0]]) <= WIDEST_STACK:

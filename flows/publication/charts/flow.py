@@ -113,10 +113,12 @@ def _nodes(view: View, point: Point) -> tuple[str, ...]:
     if len(point.codes) > 1:
         return tuple(f"{name}:{code}" for name, code in zip(view.table.dimensions, point.codes, strict=True))
     name, code = view.table.dimensions[0], str(point.codes[0])
-    path = _paths().get(name, {}).get("path", {}).get(code)
-    if isinstance(path, list):
-        return tuple(f"{name}>{step}" for step in path)
-    return (EVERYONE, f"{name}:{code}")
+    paths = _paths().get(name, {}).get("path", {})
+    if not {str(known) for known in view.table.categories[name]} <= set(paths):
+        return (EVERYONE, f"{name}:{code}")  # a policy merged codes that no path describes
+    path = paths[code]
+    assert isinstance(path, list)
+    return tuple(f"{name}>{step}" for step in path)
 
 
 def _labels(view: View, strands: list[Strand], language: Language) -> dict[str, list[str]]:

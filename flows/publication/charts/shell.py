@@ -86,8 +86,8 @@ def whole_file(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
         f'role="img" aria-labelledby="title-nl desc-nl" lang="nl">{spoken}'
         "<style>#en:target{display:inline}#en:target~#nl{display:none}"
-        "@media(prefers-color-scheme:dark){svg{color:#e9e9ec;background:#17181b}}</style>"
-        f"<defs>{definitions}</defs>"
+        "@media(prefers-color-scheme:dark){svg{color:#e9e9ec}#paper{fill:#17181b}}</style>"
+        f'<defs>{definitions}</defs><rect id="paper" width="{width:g}" height="{height:g}" fill="#ffffff"/>'
         f'<g id="en" lang="en" display="none">{headed["en"].body}</g><g id="nl">{headed["nl"].body}</g></svg>\n'
     )
     return content.encode()
