@@ -156,8 +156,8 @@ class Population(Strict):
                 table.
     units       how many units a person can have by the procedure's definition; the number of units beyond the first,
                 clamped to units - 1 per person, is one measured number (part `second`) and is spread by share.
-    misfit      how far further units may differ from first ones: their share in a cell is taken to vary by this many standard
-                deviations of a single unit, and the intervals contain that.
+    misfit      further units may fall into a cell at a rate that differs by this part from that of first ones; the
+                intervals contain that (standard deviation; all units together are certain).
     identities  how many person ids one person can have: with links by V-number only, rows without one stand alone.
     threshold   points whose noisy value is below it are blank.
     editions    how many full editions the ledger's limit covers.
@@ -170,7 +170,7 @@ class Population(Strict):
     shares: dict[str, float] = Field(default={"counts": 1.0})
     unit_table: str | None = None
     units: int = Field(default=1, ge=1)
-    misfit: float = Field(default=0.2, ge=0)
+    misfit: float = Field(default=0.4, ge=0)
     identities: int = Field(default=1, ge=1)
     threshold: int = Field(default=10, ge=0)
     editions: int = Field(default=1, ge=1)

@@ -62,8 +62,8 @@ class Estimate:
             return 0.0
         share = min(max(float(sums @ self.people) / self._persons, 0.0), 1.0)
         further = (self._factor - 1) * self._persons
-        picks = further * share * (1 - share)
-        return share**2 * self._further_variance + picks * (1 + further * self.layout.population.misfit**2)
+        misfit = (self.layout.population.misfit * further * share) ** 2 * (1 - share)
+        return share**2 * self._further_variance + further * share * (1 - share) + misfit
 
     @property
     def covariance(self) -> np.ndarray:

@@ -90,14 +90,22 @@ def identifier(margin: Margin) -> str:
     return "_".join(margin) or "totaal"
 
 
-def people(number: int, seed: int) -> dict[Margin, np.ndarray]:
-    """Margins of `number` synthetic people (seeded; nobody real): three kinds of people, whose attributes vary around shares
-    such as the published reports show (hardly any unknown sex, few of the youngest and oldest, two rare routes)."""
+def _spread(name: str, even: bool) -> np.ndarray:
+    """Parameters of the Dirichlet that the three kinds draw their shares from."""
+    return np.full(SIZES[name], 0.6) if even else np.array(_SHARES[name]) * 20 + 1e-3
+
+
+def people(number: int, seed: int, *, even: bool = False) -> dict[Margin, np.ndarray]:
+    """Margins of `number` synthetic people (seeded; nobody real), a mixture of three kinds of people.
+
+    Their attributes vary around shares such as the published reports show: hardly any unknown sex, few of the youngest and
+    oldest, two rare routes. `even` fills all categories instead, so that non-negativity helps least.
+    """
     generator = np.random.Generator(np.random.PCG64(seed))
     kinds = generator.choice(3, size=number, p=[0.6, 0.3, 0.1])
     columns = {}
     for name, size in SIZES.items():
-        chances = generator.dirichlet(np.array(_SHARES[name]) * 20 + 1e-3, size=3).cumsum(axis=1)
+        chances = generator.dirichlet(_spread(name, even), size=3).cumsum(axis=1)
         columns[name] = np.minimum((generator.random(number)[:, None] > chances[kinds]).sum(axis=1), size - 1)
     counts: dict[Margin, np.ndarray] = {TOTAL: np.array([number])}
     for margin in margins(2)[1:]:

@@ -19,6 +19,7 @@ import numpy as np
 from disclosure.noise.mechanisms import Price, draw
 from disclosure.noise.protocol import Charge, LedgerLike
 from schemas.errors import IntegrityError
+from schemas.tables import Audience
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Query:
     size: int
     price: Price
 
-    def key(self, snapshot: str, audience: str) -> str:
+    def key(self, snapshot: str, audience: Audience) -> str:
         """SHA-256 (hex) of snapshot, audience and query."""
         body = {
             "snapshot": snapshot, "audience": audience, "population": self.population, "vector": self.vector,
@@ -55,7 +56,7 @@ def canonical(value: Any) -> bytes:
 
 
 def measure(
-    query: Query, exact: Callable[[], np.ndarray], ledger: LedgerLike, snapshot: str, audience: str
+    query: Query, exact: Callable[[], np.ndarray], ledger: LedgerLike, snapshot: str, audience: Audience
 ) -> tuple[Measured, Charge]:
     """The noisy values of a query, drawn now or before. `exact` is only called when they have to be drawn.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from schemas.tables import Audience
+
 
 class LedgerLike(Protocol):
     """A budget ledger. Every method commits before it returns."""
 
-    def reserve(self, population: str, audience: str, key: str, rho: float) -> None:
+    def reserve(self, population: str, audience: Audience, key: str, rho: float) -> None:
         """Charge `rho` (zCDP) to the population under `key`; a key that is already there costs nothing.
 
         Raises BudgetExhausted (exit 5) when the budget does not cover it.
@@ -18,8 +20,8 @@ class LedgerLike(Protocol):
     def result(self, key: str) -> bytes | None:
         """The stored noisy result, or None when `key` is unknown or reserved without a draw."""
 
-    def mark_drawn(self, key: str, result: bytes) -> None:
-        """Store the result of a reserved key; the first result stays."""
+    def mark_drawn(self, key: str, result: bytes) -> object:
+        """Store the result of a reserved key; where two runs drew at once, the first result stays."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Charge:
     memoised."""
 
     population: str
-    audience: str
+    audience: Audience
     vector: str
     key: str
     rho: float

@@ -61,7 +61,7 @@ def _nearest(cells: np.ndarray, sums: np.ndarray, fixed: np.ndarray, right: np.n
     """Integer cells with `fixed` @ cells = right and the least sum of |sums @ (new - old)|.
 
     The cost of a sum, |new - old| joined up between whole numbers, is linear between them, so that the linear program of
-    linked two-way tables already has whole solutions; only where it has not, integrality is asked for.
+    linked two-way tables already has whole solutions; only where it has not, it is searched further.
     """
     size, rows = len(cells), len(sums)
     wanted = sums @ cells
@@ -74,14 +74,30 @@ def _nearest(cells: np.ndarray, sums: np.ndarray, fixed: np.ndarray, right: np.n
         constraints.append(LinearConstraint(np.hstack([fixed, np.zeros((len(fixed), 3 * rows))]), right, right))
     upper = np.concatenate([np.full(size + rows, np.inf), np.ones(rows), np.full(rows, np.inf)])
     bounds = Bounds(np.zeros(size + 3 * rows), upper)
-    found = milp(cost, constraints=constraints, bounds=bounds)
-    if found.x is None or np.abs(found.x[:size] - np.rint(found.x[:size])).max() > _WHOLE:
-        asked = np.concatenate([np.ones(size), np.zeros(3 * rows)])
-        # Presolve of mixed integer programs writes to the standard output of the process.
-        options = {"presolve": False}
-        found = milp(cost, constraints=constraints, bounds=bounds, integrality=asked, options=options)
-    if found.x is None:
-        raise DisclosureRefused(
-            "The noisy tables cannot be made whole and additive together; check the relations in the noise policy."
-        )
-    return np.asarray(np.rint(found.x[:size]))
+    return _whole_solution(cost, constraints, bounds, size)
+
+
+def _whole_solution(cost: np.ndarray, constraints: list[LinearConstraint], bounds: Bounds, size: int) -> np.ndarray:
+    """The linear program's first `size` values, whole: depth first over floor and ceiling of the most fractional one.
+
+    The nearer side is tried first, so that the first whole solution is close to the best. (The solver's own integer search
+    writes to the standard output of the process, and is not needed for the handful of cases that branch at all.)
+    """
+    waiting = [(bounds.lb, bounds.ub)]
+    while waiting:
+        low, high = waiting.pop()
+        found = milp(cost, constraints=constraints, bounds=Bounds(low, high))
+        if found.x is None:
+            continue
+        values = np.asarray(found.x[:size])
+        gap = np.abs(values - np.rint(values))
+        worst = int(np.argmax(gap))
+        if gap[worst] <= _WHOLE:
+            return np.asarray(np.rint(values))
+        below, above = high.copy(), low.copy()
+        below[worst], above[worst] = np.floor(values[worst]), np.ceil(values[worst])
+        sides = [(low, below), (above, high)]
+        waiting += sides if values[worst] % 1 > 0.5 else sides[::-1]
+    raise DisclosureRefused(
+        "The noisy tables cannot be made whole and additive together; check the relations in the noise policy."
+    )
