@@ -12,17 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from disclosure.suppress.cuts import Pool, Separator, companions, seed
-from disclosure.suppress.master import Answer, Master
-from disclosure.suppress.pattern import Mender, Pattern
+from disclosure.suppress.master import Master
+from disclosure.suppress.pattern import Mender, Pattern, Question
 from disclosure.suppress.problem import Insider, Objective, Problem, pose
 from disclosure.suppress.system import Bools, System
-from schemas.errors import DisclosureRefused
 
-LONGEST = 12  # equations longer than this give no companion rows: they hardly bind and fill the master
-RELAXED_SHARE = 0.35  # of the time for the linear relaxation
-WHOLE_SHARE = 0.25  # of what is left for one search in whole numbers
-GAP = 0.002
-SURE = 0.999
+LONGEST = 40  # equations longer than this give no companion rows: they hardly bind and fill the master
+RELAXED_SHARE = 0.3  # of the time for the linear relaxation
+WHOLE_SHARE = 0.4  # of what is left for one search in whole numbers
+GAP = 1e-4
+BARELY = 1e-9  # share by which the bound is lowered against rounding in the solver
 
 
 @dataclass(frozen=True)
@@ -42,17 +41,15 @@ class Choice:
 
 
 def choose(system: System, objective: Objective, insider: Insider, seconds: float) -> Choice:
-    """The cheapest safe pattern that could be found in about `seconds`; DisclosureRefused when there is none at all."""
+    """The cheapest safe pattern that could be found in about `seconds`; DisclosureRefused when there is none at all.
+
+    A first safe pattern is found whatever the time; the time is for cheaper ones.
+    """
     started = time.monotonic()
     search = _Search(pose(system, objective, insider), started + seconds)
     search.run()
-    if search.best is None:
-        raise DisclosureRefused(
-            "No safe pattern of blanks was found in the time given; allow more time or merge categories."
-        )
     measure = float(search.problem.measure[search.best].sum())
-    bound = min(measure, search.bound)
-    return Choice(search.best, measure, bound, search.rounds, time.monotonic() - started)
+    return Choice(search.best, measure, search.proven(measure), search.rounds, time.monotonic() - started)
 
 
 class _Search:
@@ -65,67 +62,71 @@ class _Search:
         self.master = Master(self.pool, companions(problem, LONGEST))
         self.separator = Separator(self.pool)
         self.mender = Mender(problem)
-        self.best: Bools | None = None
+        self.best: Bools = problem.must
         self.cost, self.bound, self.rounds = float("inf"), 0.0, 0
 
     def left(self) -> float:
         """Seconds until the deadline."""
         return self.deadline - time.monotonic()
 
+    def proven(self, measure: float) -> float:
+        """What no safe pattern goes below, in the objective's own measure: the proven cost less the most a tie-break can add."""
+        ties = float((self.problem.cost - self.problem.measure).clip(0).sum())
+        least = self.bound * (1 - BARELY) - min(
+            ties, float((self.problem.cost - self.problem.measure)[self.best].sum())
+        )
+        whole = bool(np.all(self.problem.measure == np.rint(self.problem.measure)))
+        return min(measure, max(0.0, float(np.ceil(least - 1e-6)) if whole else least))
+
     def run(self) -> None:
         """Relax, then choose in whole numbers, until nothing is violated or the time is up."""
-        answer = self._relaxed(self.left() * RELAXED_SHARE)
-        self._finish(answer.x > 0.5)
-        while self.left() > 0:
-            whole = self.master.choose(max(1.0, self.left() * WHOLE_SHARE), GAP, self.best)
+        self._relax(time.monotonic() + self.left() * RELAXED_SHARE)
+        if not self.problem.targets.size:
+            self.cost = 0.0
+            return
+        while True:
+            start = None if self.cost == float("inf") else self.best
+            whole = self.master.choose(max(1.0, self.left() * WHOLE_SHARE), GAP, start)
             if whole is None:
-                break
+                self._finish(self.problem.must, [])
+                return
             self.rounds += 1
             self.bound = max(self.bound, whole.bound)
-            found = self._cuts(whole.x)
-            self._finish(whole.x > 0.5)
-            if not found or self.cost <= self.bound * (1 + GAP):
-                break
+            blank = whole.x > 0.5
+            exposed = Pattern(self.problem, blank).exposed()
+            self._finish(blank, exposed)
+            if self.left() <= 0 or self.cost <= self.bound * (1 + GAP) or not self._cut(whole.x, exposed):
+                return
 
-    def _relaxed(self, seconds: float) -> Answer:
-        until = time.monotonic() + seconds
-        answer = self.master.relax()
+    def _relax(self, until: float) -> None:
         while time.monotonic() < until:
+            answer = self.master.relax()
             self.bound = max(self.bound, answer.bound)
             self.rounds += 1
-            if not self._cuts(answer.x):
-                break
-            answer = self.master.relax()
-        return answer
+            if not self._cut(answer.x, [((), p) for p in self.problem.targets.tolist()], until):
+                return
 
-    def _cuts(self, x: np.ndarray) -> int:
-        """Add the covers that x violates: for the outsider, and for whoever the outsider's movement depends on."""
-        self.separator.load(x, symmetric=False)
+    def _cut(self, x: np.ndarray, questions: list[Question], until: float = float("inf")) -> int:
+        """Add the covers for `questions` that x violates; how many there were."""
         found = 0
-        for p in self.problem.targets.tolist():
-            more, movement = self.separator.separate(p, frozenset())
-            found += more
-            if more == 0 and self.problem.insider != "none":
-                for person in self._people(movement, p):
-                    found += self.separator.separate(p, self.problem.known((person,)))[0]
-            if self.left() < 0:
-                break
+        for symmetric in (True, False):
+            self.separator.load(x, symmetric)
+            for coalition, p in questions:
+                if symmetric and not self.problem.falls[p]:  # the other form says more
+                    continue
+                found += self.separator.separate(p, self.problem.known(coalition))
+                if time.monotonic() > until:
+                    break
         self.master.refresh()
         return found
 
-    def _people(self, movement: np.ndarray, p: int) -> list[int]:
-        moved = np.flatnonzero(np.abs(movement) > 1e-6)
-        owners = {int(owner) for owner in self.problem.owner[moved] if owner >= 0}
-        return sorted(owner for owner in owners if p not in self.problem.alone[owner])
-
-    def _finish(self, blank: Bools) -> None:
+    def _finish(self, blank: Bools, exposed: list[Question]) -> None:
         """Repair `blank` until nobody learns anything, trim it, and keep it if it is the cheapest so far."""
-        blank = blank | self.problem.must
         pattern = Pattern(self.problem, blank)
-        while exposed := pattern.exposed():
+        while exposed := exposed or pattern.exposed():
             pattern = Pattern(self.problem, self.mender.mend(pattern.blank, exposed))
-        free = np.flatnonzero(pattern.blank & ~self.problem.must)
-        pattern.trim(free[np.argsort(-self.problem.cost[free], kind="stable")], self.deadline)
+            exposed = []
+        pattern.trim(self.pool.covers, max(self.deadline, time.monotonic() + 1.0))
         cost = float(self.problem.cost[pattern.blank].sum())
         if cost < self.cost:
             self.best, self.cost = pattern.blank.copy(), cost

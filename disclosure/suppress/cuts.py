@@ -79,11 +79,11 @@ class Separator:
         up = np.where(self.problem.never, 0.0, x + EPSILON)
         self.flow.capacities(up, up if symmetric else up * self.problem.falls)
 
-    def separate(self, p: int, known: frozenset[int]) -> tuple[int, Floats]:
-        """Add violated covers for one question; their number, and the last movement when nothing was violated."""
+    def separate(self, p: int, known: frozenset[int]) -> int:
+        """Add violated covers for one question; their number."""
         found, base = 0, self.x
         for _ in range(1 + AGAIN):
-            cover, movement = self._cover(p, known)
+            cover = self._cover(p, known)
             inside = cover[~np.isin(cover, list(known))]
             if p in cover or self.x[inside].sum() > 1 - VIOLATED:  # p's own capacity was the limit, or enough is blank
                 break
@@ -95,15 +95,15 @@ class Separator:
             self.load(self.x, self.symmetric)
         if self.x is not base:
             self.load(base, self.symmetric)
-        return found, movement
+        return found
 
-    def _cover(self, p: int, known: frozenset[int]) -> tuple[np.ndarray, Floats]:
-        _, movement = self.flow.push(p, 1, known)
+    def _cover(self, p: int, known: frozenset[int]) -> np.ndarray:
+        self.flow.push(p, 1, known)
         cover = self.flow.cut()
         if self.problem.falls[p] and not self.symmetric:
-            _, movement = self.flow.push(p, -1, known)
+            self.flow.push(p, -1, known)
             cover = np.union1d(cover, self.flow.cut())
-        return cover, movement
+        return cover
 
 
 def companions(problem: Problem, longest: int) -> list[tuple[int, tuple[int, ...]]]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 
-import highspy
 import numpy as np
 
-from disclosure.suppress.flow import Flow
-from disclosure.suppress.problem import Floats, Problem
+from disclosure.suppress.movement import Mover
+from disclosure.suppress.problem import Problem
 from disclosure.suppress.system import Bools, describe
 from schemas.errors import DisclosureRefused
 
 Question = tuple[tuple[int, ...], int]
-MOVED = 1e-6
 CHEAP = 1e-4  # price of moving what is blank already, as a share of the cheapest free cell: short movements serve more people
+ALONE = 4.0  # price of moving a cell that somebody knows, others cost 1: such witnesses serve fewer people
 
 
 class Pattern:
@@ -23,13 +23,10 @@ class Pattern:
 
     def __init__(self, problem: Problem, blank: Bools) -> None:
         self.problem, self.blank = problem, blank.copy()
-        self.flow = Flow(problem, np.flatnonzero(blank))
+        cells = np.flatnonzero(blank)
+        self.mover = Mover(problem, cells, np.where(problem.owner[cells] >= 0, ALONE, 1.0))
         self.witnesses: dict[int, list[frozenset[int]]] = defaultdict(list)
-        self._load()
-
-    def _load(self) -> None:
-        up = self.blank[self.flow.cells].astype(np.float64)
-        self.flow.capacities(up, up * self.problem.falls[self.flow.cells])
+        self._needed_in, self._needed_cells = b"", set[int]()
 
     def exposed(self, deadline: float = float("inf")) -> list[Question]:
         """Every question (coalition, primary) that this pattern does not withstand; coalition () is the outsider."""
@@ -82,9 +79,9 @@ class Pattern:
                 return witness
         for sign in (1, -1):
             if sign == 1 or self.problem.falls[p]:
-                reach, movement = self.flow.push(p, sign, known)
-                if reach > MOVED:
-                    return self._note(frozenset(self.flow.cells[np.abs(movement) > MOVED].tolist()))
+                movement = self.mover.move(p, sign, known)
+                if movement is not None:
+                    return self._note(movement.cells)
         return None
 
     def _note(self, witness: frozenset[int]) -> frozenset[int]:
@@ -112,72 +109,54 @@ class Pattern:
 
     def _set(self, cell: int, blank: bool) -> None:
         self.blank[cell] = blank
-        at = self.flow.at[cell]
-        self.flow.up[at] = float(blank)
-        self.flow.down[at] = float(blank and self.problem.falls[cell])
-        self.flow.solver.changeColBounds(at, -self.flow.down[at], self.flow.up[at])
+        self.mover.hold(cell, not blank)
 
-    def trim(self, order: np.ndarray, deadline: float) -> int:
-        """Publish what is not needed, in the given order of cells; how many were published."""
+    def trim(self, covers: Sequence[tuple[int, ...]], deadline: float) -> int:
+        """Publish what is not needed, dearest first; how many were published. A blank that alone meets a cover is needed."""
+        free = np.flatnonzero(self.blank & ~self.problem.must)
         count = 0
-        for cell in order.tolist():
+        for cell in free[np.argsort(-self.problem.cost[free], kind="stable")].tolist():
             if time.monotonic() > deadline:
                 break
-            if self.blank[cell] and not self.problem.must[cell]:
+            if cell not in self._needed(covers):
                 count += self.drop(cell)
         return count
 
+    def _needed(self, covers: Sequence[tuple[int, ...]]) -> set[int]:
+        """Cells that are the only blank of a cover; recomputed after every change of the pattern."""
+        state = self.blank.tobytes()
+        if self._needed_in != state:
+            met = ([cell for cell in cover if self.blank[cell]] for cover in covers)
+            self._needed_cells = {cells[0] for cells in met if len(cells) == 1}
+            self._needed_in = state
+        return self._needed_cells
+
 
 class Mender:
-    """Cheapest further blanks that let one primary move for one coalition: a linear programme over all cells."""
+    """Cheapest further blanks that let a primary move for a coalition."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        n, part = problem.system.size, problem.columns
-        model = highspy.HighsLp()
-        model.num_col_, model.num_row_ = 2 * n, part.shape[0]
-        model.col_cost_ = model.col_lower_ = model.col_upper_ = np.zeros(2 * n)
-        model.row_lower_ = model.row_upper_ = np.zeros(part.shape[0])
-        model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        model.a_matrix_.start_ = np.concatenate([part.indptr, part.indptr[1:] + part.nnz]).astype(np.int32)
-        model.a_matrix_.index_ = np.concatenate([part.indices, part.indices]).astype(np.int32)
-        model.a_matrix_.value_ = np.concatenate([part.data, -part.data]).astype(np.float64)
-        self.solver = highspy.Highs()
-        for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off")):
-            self.solver.setOptionValue(option, value)
-        self.solver.passModel(model)
+        self.mover = Mover(problem, np.arange(problem.system.size), problem.cost)
 
     def mend(self, blank: Bools, questions: list[Question]) -> Bools:
         """A pattern that contains `blank` and answers all `questions`. DisclosureRefused when one has no answer."""
-        q, n, blank = self.problem, self.problem.system.size, blank.copy()
-        columns = np.arange(2 * n, dtype=np.int32)
-        cheapest = float(q.cost[q.cost > 0].min(initial=1.0))
+        q, blank = self.problem, blank.copy()
+        cheap = CHEAP * float(q.cost[q.cost > 0].min(initial=1.0))
+        moved: dict[int, list[frozenset[int]]] = defaultdict(list)
         for coalition, p in questions:
-            known = np.fromiter(q.known(coalition), dtype=np.int64)
-            cost = np.where(blank, CHEAP * cheapest, q.cost)
-            best: tuple[float, Floats] | None = None
-            for sign in (1, -1):
-                if sign == -1 and not q.falls[p]:
-                    continue
-                top = np.concatenate(
-                    [np.where(q.never, 0.0, highspy.kHighsInf), np.where(q.falls & ~q.never, highspy.kHighsInf, 0)]
-                )
-                low = np.zeros(2 * n)
-                top[known], top[n + known] = 0.0, 0.0
-                top[[p, n + p]] = 0.0
-                low[p if sign == 1 else n + p] = top[p if sign == 1 else n + p] = 1.0
-                self.solver.changeColsBounds(2 * n, columns, low, top)
-                self.solver.changeColsCost(2 * n, columns, np.concatenate([cost, cost]))
-                self.solver.run()
-                if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-                    continue
-                price = float(self.solver.getInfo().objective_function_value)
-                if best is None or price < best[0]:
-                    best = price, np.array(self.solver.getSolution().col_value)
+            known = q.known(coalition)
+            if any(not (known & cells) for cells in moved[p]):
+                continue
+            self.mover.price(np.where(blank, cheap, q.cost))
+            tried = [self.mover.move(p, sign, known) for sign in ((1, -1) if q.falls[p] else (1,))]
+            best = min((t for t in tried if t is not None), key=lambda t: t.price, default=None)
             if best is None:
                 raise DisclosureRefused(
                     f"The cell {describe(q.system.keys[p])} cannot be protected by any pattern of blanks: "
                     "merge categories, or leave the table out."
                 )
-            blank |= (best[1][:n] + best[1][n:]) > MOVED
+            blank[list(best.cells)] = True
+            for cell in best.cells:
+                moved[cell].append(best.cells)
         return blank
