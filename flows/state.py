@@ -65,7 +65,7 @@ class State:
                 f"The study secret {path} is gone although it was made once; restore it from its backup."
             )
         create_key(path)
-        body = {"key": StudyKeys(load_key(path), study).key_id}
+        body: dict[str, object] = {"key": StudyKeys(load_key(path), study).key_id}
         self.append("study_key_made", body, study)
         return True
 

@@ -53,7 +53,7 @@ def test_a_killed_run_can_be_run_again(command: Command, tmp_path: Path, step: s
     state, out = tmp_path / "state", tmp_path / "out"
     _kill_when(_start(state, out), step, ended=ended)
     command("run", "nr2015", "--data", EXAMPLES / "nr2015", "--out", out, state=state)
-    folders = [path for path in (out / "releases" / "nr2015").iterdir()]
+    folders = list((out / "releases" / "nr2015").iterdir())
     assert len(folders) == 1
     assert "proposed" in command("verify", folders[0], state=state).stdout
     command("log", "verify", state=state)
