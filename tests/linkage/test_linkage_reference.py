@@ -1,4 +1,4 @@
-"""Linking the reference registers: the truth is read here and nowhere else."""
+"""Linking the reference registers, which the model was developed on: a regression test, not evidence."""
 
 from __future__ import annotations
 
