@@ -13,10 +13,8 @@ from disclosure.states import Release
 from flows import memory as runs
 from flows.job import Job, make_job
 from flows.progress import Progress
-from flows.publish import releases_folder, require_known_releases
 from flows.settings import Settings, secure_process
 from flows.state import State, open_state
-from flows.steps import earlier_release
 from schemas.errors import SchakelError, UsageError
 from schemas.tables import ProtectedTable
 
@@ -36,6 +34,9 @@ def propose(study_ref: str, data: Path, out: Path, settings: Settings, progress:
     """Run a study and propose its release under `out`; the same registers and policy give the same release at no cost."""
     job = make_job(study_ref, data, settings)
     secure_process(settings)
+    from flows.publish import releases_folder, require_known_releases
+    from flows.steps import earlier_release
+
     _require_writable(out)
     with open_state(settings, create=True) as state, one_run_at_a_time(state), runs.opened() as memory:
         require_known_releases(out, state)

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
+if TYPE_CHECKING:  # the log needs only the names below, and pandas takes a second to import
+    import pandas as pd
 
 COUNT = "aantal"
 CLEAN = "aantal_zuiver"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ EXAMPLES = ROOT / "schemas" / "examples"
 REFERENCE = ROOT / "tests" / "reference"
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+Invoke = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,25 @@ def command() -> Command:
         return done
 
     return run
+
+
+@pytest.fixture
+def invoke(capfd: pytest.CaptureFixture[str]) -> Iterator[Invoke]:
+    """`invoke("setup", state=...)`: the same in this process, for commands that need no flow; nothing of it stays behind."""
+    from flows.cli import main
+
+    before, mask = dict(os.environ), os.umask(0o077)
+
+    def run(*arguments: object, state: Path, **extra: str) -> subprocess.CompletedProcess[str]:
+        for name in [name for name in os.environ if name.startswith(("SCHAKEL_", "PREFECT_"))]:
+            del os.environ[name]
+        os.environ.update({"SCHAKEL_STATE": str(state), "COLUMNS": "120", **extra})
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess(list(arguments), int(left.value.code or 0), said.out, said.err)
+
+    yield run
+    os.environ.clear()
+    os.environ.update(before)
+    os.umask(mask)

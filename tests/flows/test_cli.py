@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import EXAMPLES, Command
+from tests.conftest import EXAMPLES, Invoke
 
 NR = EXAMPLES / "nr2015"
 
@@ -26,8 +26,8 @@ def _exact(data: Path, folder: Path) -> tuple[object, ...]:
     return ("tabulate", "nr2015", "--data", data, "--out", folder / "o", "--i-am-the-data-holder")
 
 
-def test_help_names_every_command(command: Command, tmp_path: Path) -> None:
-    text = command("--help", state=tmp_path).stdout
+def test_help_names_every_command(invoke: Invoke, tmp_path: Path) -> None:
+    text = invoke("--help", state=tmp_path).stdout
     for name in (
         "setup",
         "tabulate",
@@ -56,20 +56,18 @@ def test_help_names_every_command(command: Command, tmp_path: Path) -> None:
         (("log", "show"), "setup"),
     ],
 )
-def test_wrong_use_is_exit_2(command: Command, tmp_path: Path, arguments: tuple[object, ...], word: str) -> None:
-    _refused(command(*arguments, state=tmp_path / "none", check=False), 2, word)
+def test_wrong_use_is_exit_2(invoke: Invoke, tmp_path: Path, arguments: tuple[object, ...], word: str) -> None:
+    _refused(invoke(*arguments, state=tmp_path / "none"), 2, word)
     assert not (tmp_path / "none" / "state.db").exists()
 
 
-def test_a_missing_folder_or_register_is_exit_3(command: Command, tmp_path: Path) -> None:
+def test_a_missing_folder_or_register_is_exit_3(invoke: Invoke, tmp_path: Path) -> None:
     state = tmp_path / "s"
-    _refused(
-        command("run", "nr2015", "--data", tmp_path / "no", "--out", tmp_path / "o", state=state, check=False), 3, "no"
-    )
+    _refused(invoke("run", "nr2015", "--data", tmp_path / "no", "--out", tmp_path / "o", state=state), 3, "no")
     data = tmp_path / "data"
     shutil.copytree(NR, data)
     (data / "iom.csv").unlink()
-    done = command(
+    done = invoke(
         "tabulate",
         "nr2015",
         "--data",
@@ -78,17 +76,17 @@ def test_a_missing_folder_or_register_is_exit_3(command: Command, tmp_path: Path
         tmp_path / "o",
         "--i-am-the-data-holder",
         state=state,
-        check=False,
+       
     )
     _refused(done, 3, "iom")
 
 
-def test_too_many_bad_rows_stop_the_run_with_counts_and_a_list(command: Command, tmp_path: Path) -> None:
+def test_too_many_bad_rows_stop_the_run_with_counts_and_a_list(invoke: Invoke, tmp_path: Path) -> None:
     data, state = tmp_path / "data", tmp_path / "s"
     shutil.copytree(NR, data)
     text = (data / "iom.csv").read_text("utf-8-sig").replace(",F,", ",Q,")
     (data / "iom.csv").write_text(text, "utf-8-sig")
-    done = command(
+    done = invoke(
         "tabulate",
         "nr2015",
         "--data",
@@ -97,7 +95,7 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_a_list(command: Command,
         tmp_path / "o",
         "--i-am-the-data-holder",
         state=state,
-        check=False,
+       
     )
     _refused(done, 3, "IOM", "code_buiten_lijst", "quarantine")
     listed = (state / "quarantine" / "nr2015.csv").read_text().splitlines()
@@ -116,43 +114,43 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_a_list(command: Command,
         (("[registers.ind]", "[registers.ind"), "TOML"),
     ],
 )
-def test_a_broken_study_file_is_exit_2(command: Command, tmp_path: Path, change: tuple[str, str], word: str) -> None:
+def test_a_broken_study_file_is_exit_2(invoke: Invoke, tmp_path: Path, change: tuple[str, str], word: str) -> None:
     text = (EXAMPLES.parent / "studies" / "nr2015.toml").read_text()
     assert change[0] in text
     study = tmp_path / "mine.toml"
     study.write_text(text.replace(*change))
-    done = command("run", study, "--data", NR, "--out", tmp_path / "o", state=tmp_path / "s", check=False)
+    done = invoke("run", study, "--data", NR, "--out", tmp_path / "o", state=tmp_path / "s")
     _refused(done, 2, word)
 
 
 @pytest.mark.parametrize("damage", ["short", "readable", "gone"])
-def test_a_bad_key_is_refused(command: Command, tmp_path: Path, damage: str) -> None:
+def test_a_bad_key_is_refused(invoke: Invoke, tmp_path: Path, damage: str) -> None:
     key = tmp_path / "study.key"
     key.write_bytes(b"x" * (5 if damage == "short" else 32))
     key.chmod(0o644 if damage == "readable" else 0o600)
     if damage == "gone":
         key.unlink()
-    done = command(
+    done = invoke(
         "link", "nr2015", "--data", NR, "--out", tmp_path / "l", "--i-am-the-data-holder",
-        state=tmp_path / "s", check=False, SCHAKEL_KEY_FILE=str(key),
+        state=tmp_path / "s", SCHAKEL_KEY_FILE=str(key),
     )  # fmt: skip
     _refused(done, 2, "study.key")
 
 
-def test_setup_twice_changes_nothing(command: Command, tmp_path: Path) -> None:
-    first = command("setup", state=tmp_path / "s").stdout
+def test_setup_twice_changes_nothing(invoke: Invoke, tmp_path: Path) -> None:
+    first = invoke("setup", state=tmp_path / "s").stdout
     keys = {path.name: path.read_bytes() for path in (tmp_path / "s" / "keys").iterdir()}
-    second = command("setup", state=tmp_path / "s").stdout
+    second = invoke("setup", state=tmp_path / "s").stdout
     assert "made" in first
     assert "unchanged" in second
     assert {path.name: path.read_bytes() for path in (tmp_path / "s" / "keys").iterdir()} == keys
 
 
-def test_doctor_names_a_fix(command: Command, tmp_path: Path) -> None:
-    command("setup", state=tmp_path / "s")
-    assert command("doctor", state=tmp_path / "s").returncode == 0
+def test_doctor_names_a_fix(invoke: Invoke, tmp_path: Path) -> None:
+    invoke("setup", state=tmp_path / "s")
+    assert invoke("doctor", state=tmp_path / "s").returncode == 0
     (tmp_path / "s" / "keys" / "nr2015.key").chmod(0o644)
-    done = command("doctor", state=tmp_path / "s", check=False, PREFECT_RESULTS_PERSIST_BY_DEFAULT="true")
+    done = invoke("doctor", state=tmp_path / "s", PREFECT_RESULTS_PERSIST_BY_DEFAULT="true")
     assert done.returncode == 2
     assert "chmod 600" in done.stdout
     assert "PREFECT_RESULTS_PERSIST_BY_DEFAULT" in done.stdout

@@ -29,7 +29,7 @@ def _start(state: Path, out: Path) -> subprocess.Popen[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("SCHAKEL_", "PREFECT_"))}
     environment |= {"SCHAKEL_STATE": str(state), "COLUMNS": "200"}
     return subprocess.Popen(
-        [sys.executable, "-m", "flows", "run", "nr2015", "--data", str(EXAMPLES / "nr2015"), "--out", str(out)],
+        [sys.executable, "-m", "flows", "run", "wodc2020", "--data", str(EXAMPLES / "wodc2020"), "--out", str(out)],
         stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment, cwd=ROOT, start_new_session=True,
     )  # fmt: skip
 
@@ -47,13 +47,17 @@ def _kill_when(process: subprocess.Popen[str], step: str, *, ended: bool) -> Non
     process.wait()
 
 
-@pytest.mark.parametrize("ended", [False, True], ids=["as it starts", "as it ends"])
-@pytest.mark.parametrize("step", STEPS)
+BOUNDARIES = [*((step, False) for step in STEPS), (STEPS[-1], True)]
+
+
+@pytest.mark.parametrize(
+    ("step", "ended"), BOUNDARIES, ids=[f"{'after' if e else 'before'} {s}" for s, e in BOUNDARIES]
+)
 def test_a_killed_run_can_be_run_again(command: Command, tmp_path: Path, step: str, ended: bool) -> None:
     state, out = tmp_path / "state", tmp_path / "out"
     _kill_when(_start(state, out), step, ended=ended)
-    command("run", "nr2015", "--data", EXAMPLES / "nr2015", "--out", out, state=state)
-    folders = list((out / "releases" / "nr2015").iterdir())
+    command("run", "wodc2020", "--data", EXAMPLES / "wodc2020", "--out", out, state=state)
+    folders = list((out / "releases" / "wodc2020").iterdir())
     assert len(folders) == 1
     assert "proposed" in command("verify", folders[0], state=state).stdout
     command("log", "verify", state=state)

@@ -133,15 +133,13 @@ def test_every_release_verifies_and_says_its_state(made: Made, command: Command)
 
 def test_the_same_registers_give_the_same_release_at_no_cost(made: Made, command: Command, tmp_path: Path) -> None:
     before = command("budget", state=made.state).stdout
-    again = command("run", "nr2015", "--data", EXAMPLES / "nr2015", "--out", made.out, state=made.state)
-    assert "nothing was spent" in again.stdout
-    assert command("budget", state=made.state).stdout == before
     shuffled = tmp_path / "data"
     shutil.copytree(EXAMPLES / "nr2015", shuffled)
     header, *rows = (shuffled / "iom.csv").read_bytes().splitlines(keepends=True)
     (shuffled / "iom.csv").write_bytes(header + b"".join(reversed(rows)))
     done = command("run", "nr2015", "--data", shuffled, "--out", made.out, state=made.state)
     assert "nothing was spent" in done.stdout
+    assert command("budget", state=made.state).stdout == before
 
 
 def test_a_fresh_state_is_no_fresh_budget(made: Made, command: Command, tmp_path: Path) -> None:
