@@ -13,7 +13,7 @@ $(STAMP): requirements/dev.txt pyproject.toml deploy/system-packages.sh
 	@echo "Setting up $(VENV): about 200 packages, checked against their hashes (a minute or two, once)."
 	@$$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@sh deploy/system-packages.sh
 	@touch $@
 

@@ -27,4 +27,5 @@ def _every_command() -> None:
     os.umask(0o077)
 
 
-from flows.cli import holder, operate, read, release  # noqa: E402, F401  (they register their commands on `app`)
+# They register their commands on `app`; the order is the order of `--help`.
+from flows.cli import release, read, holder, operate  # noqa: E402, F401, I001

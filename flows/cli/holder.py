@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows.cli.app import HOLDER, app
+from flows.cli.app import HOLDER, OPERATE, app
 from flows.cli.options import DataOption, HolderOption, OutOption, StudyArgument, must_be_holder
 
 
@@ -38,7 +38,7 @@ def link(
     typer.echo(f"{rows} records linked in {out}: not safe to share.")
 
 
-@app.command(rich_help_panel=HOLDER)
+@app.command(rich_help_panel=OPERATE)
 def synth(
     out: OutOption,
     people: Annotated[int, typer.Option(min=1, help="How many people.")] = 2000,
