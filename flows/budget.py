@@ -10,7 +10,7 @@ from disclosure.noise.plan import Plan, edition_rho, limits, plan
 from flows.settings import Settings
 from flows.state import open_state
 from schemas.errors import UsageError
-from schemas.policy import Policy, load_policy
+from schemas.policy import load_policy
 from schemas.policy_noise import Population
 from schemas.study import load_study, resource, shipped_studies
 
@@ -58,12 +58,6 @@ def _promises() -> dict[str, Population]:
     return found
 
 
-def plan_by_table(policy: Policy) -> dict[str, str]:
-    """Table id -> the expected error of its public version, in words."""
-    noise = policy.public.noise
-    return {} if noise is None else {row.table: row.words.en for row in plan(noise).rows}
-
-
 def print_plan(study_ref: str, epsilon: float | None, years: int) -> None:
     """The expected error of every public table and the price per population, before anything is spent."""
     study = load_study(study_ref)
@@ -79,31 +73,36 @@ def print_plan(study_ref: str, epsilon: float | None, years: int) -> None:
 
 
 def _errors(study: str, found: Plan) -> Table:
-    table = Table(title=f"{study}: expected error of the public tables", title_justify="left")
-    for name in ("table", "population", "numbers are", "totals off by", "assumed size", ""):
-        table.add_column(name)
+    caption = "off by at most, 19 times out of 20; years of age where the table holds means"
+    table = Table(
+        title=f"{study}: expected error of the public tables",
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
+    )
+    table.add_column("table", no_wrap=True)
+    for name in ("cells", "totals", "typical cell", ""):
+        table.add_column(name, justify="right")
     for row in found.rows:
+        digits = 0 if row.cells >= 1.5 else 1
         useful = "" if row.useful else "too coarse"
-        table.add_row(row.table, row.population, row.words.en, f"{row.total:.0f}", f"{row.size:.0f}", useful)
+        table.add_row(row.table, f"{row.cells:.{digits}f}", f"{row.total:.{digits}f}", f"{row.size:.0f}", useful)
     return table
 
 
 def _prices(found: Plan, years: int) -> Table:
-    table = Table(title=f"What a person pays, {years} yearly edition(s)", title_justify="left")
-    for name in (
-        "population",
-        "mechanism",
-        "rho an edition",
-        "rho in all",
-        "epsilon, rolling",
-        "epsilon, frozen slices",
-    ):
-        table.add_column(name)
+    caption = (
+        f"epsilon of a person whom all of {years} yearly edition(s) contain; rho of one edition, and the ledger's total"
+    )
+    table = Table(title="What a person pays", title_justify="left", caption=caption, caption_justify="left")
+    table.add_column("population", no_wrap=True)
+    for name in ("mechanism", "rho", "total", "rolling", "frozen"):
+        table.add_column(name, justify="right")
     for line in found.populations:
-        frozen = "every edition in full" if line.frozen_epsilon is None else f"{line.frozen_epsilon:.2f}"
+        frozen = "in full" if line.frozen_epsilon is None else f"{line.frozen_epsilon:.2f}"
         delta = "" if line.delta is None else f", delta {line.delta:g}"
-        mechanism = f"{line.mechanism} (epsilon {line.epsilon:g}{delta})"
-        table.add_row(line.id, mechanism, f"{line.rho:.4f}", f"{line.limit:.4f}", f"{line.rolling_epsilon:.2f}", frozen)
+        mechanism = f"{line.mechanism}, epsilon {line.epsilon:g}{delta}"
+        table.add_row(line.id, mechanism, f"{line.rho:.3f}", f"{line.limit:.3f}", f"{line.full_epsilon:.2f}", frozen)
     return table
 
 
