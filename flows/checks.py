@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import webbrowser
 from pathlib import Path
 
 from rich.console import Console
@@ -16,9 +19,11 @@ from flows.state import open_state
 from schemas.catalogue import load_catalogue
 from schemas.errors import UsageError
 from schemas.policy import load_policy
-from schemas.release import MANIFEST
+from schemas.release import MANIFEST, PUBLIC
 from schemas.study import load_study, resource, shipped_studies
 from schemas.tables import Audience
+
+PAGE = "index.html"
 
 
 def verify_folder(release: Path, settings: Settings, key: Path | None, since: Path | None) -> str:
@@ -61,6 +66,24 @@ def print_table(
     protected = read_table(folder, audience, table)
     console.print(render_table(protected, entry, noise.labels if noise else {}, language))
     console.print(f"[dim]{folder} ({audience}, {protected.regime})[/dim]")
+
+
+def open_page(release: Path) -> Path:
+    """Open the report page of a release where there is a screen; gives its path in any case.
+
+    UsageError where `release` is no release folder: a page of anything else is not what was published.
+    """
+    page = (release / PUBLIC / PAGE).resolve()
+    if not (release / MANIFEST).exists() or not page.exists():
+        raise UsageError(f"{release} is not a release folder with a report page; name one that `schakel run` made.")
+    if _has_screen():
+        webbrowser.open(page.as_uri())
+    return page
+
+
+def _has_screen() -> bool:
+    """Whether a browser window could appear; without one, `webbrowser` would start a text browser in the terminal."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _newest(study: str) -> Path:

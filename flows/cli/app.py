@@ -28,4 +28,4 @@ def _every_command() -> None:
 
 
 # They register their commands on `app`; the order is the order of `--help`.
-from flows.cli import release, read, holder, operate  # noqa: E402, F401, I001
+from flows.cli import release, read, publish, holder, operate  # noqa: E402, F401, I001
