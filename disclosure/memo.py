@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from disclosure.log.log import Log
 from disclosure.schema import sealed
-from disclosure.store import Store, write_private
+from disclosure.store import Store, Transaction, write_private
 from schemas.errors import IntegrityError, UsageError
 from schemas.release import Role
 from schemas.tables import Audience
@@ -55,6 +55,20 @@ class Memo:
     def keep_persons(self, content: bytes) -> None:
         """Replace the map; `schakel purge` leaves it alone."""
         self._put(PERSONS, "map", content, replace=True)
+
+    def reseal(self, tx: Transaction, secret: bytes, persons: bytes | None) -> None:
+        """Seal everything of the study anew under `secret`, the map of persons with new content; in the caller's
+        transaction, so that all of it opens with one secret at any time.
+        """
+        after = Memo(self.store, self.study, secret)
+        mine = sealed.c.name.startswith(f"{self.study}/", autoescape=True)
+        for row in tx.execute(sa.select(sealed).where(mine)).all():
+            name = row.name.removeprefix(f"{self.study}/")
+            content = self._unseal(row.purpose, name, row.blob)
+            if row.purpose == PERSONS and persons is not None:
+                content = persons
+            this = (sealed.c.purpose == row.purpose) & (sealed.c.name == row.name)
+            tx.execute(sa.update(sealed).where(this).values(blob=after._seal(row.purpose, name, content)))
 
     def _get(self, purpose: str, name: str) -> bytes | None:
         with self.store.reading() as tx:

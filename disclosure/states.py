@@ -72,6 +72,12 @@ def register_person(tx: Transaction, log: Log, person: str, duty: Role, public: 
     tx.execute(sa.insert(people), {"actor": person, "role": duty, "public": public})
 
 
+def duty_of(tx: Transaction, actor: str) -> Role | None:
+    """What a person is registered as, None for nobody we know."""
+    found: Role | None = tx.execute(sa.select(people.c.role).where(people.c.actor == actor)).scalar()
+    return found
+
+
 def propose(
     tx: Transaction,
     log: Log,
@@ -122,6 +128,10 @@ def move(
         raise UsageError(f"A {role} cannot make a release {to}; that takes one of: {', '.join(rule.roles)}.")
     if rule.other and actor == current.proposer:
         raise UsageError(f"{actor} proposed {release} and cannot also make it {to}; another person has to decide.")
+    if rule.other and duty_of(tx, actor) != role:
+        raise UsageError(
+            f"{actor} is not registered as {role}; an operator does that with `schakel keys new --person`."
+        )
     if rule.reason and not reason:
         raise UsageError(f"Making a release {to} needs a reason in a sentence.")
     body: dict[str, object] = {"manifest": current.manifest, "reason": reason}
@@ -132,6 +142,16 @@ def move(
     entry = log.append(tx, f"release_{to}", body, actor, role, current.study, release)
     tx.execute(sa.update(releases).where(releases.c.id == release).values(state=to))
     return entry
+
+
+def publish(tx: Transaction, log: Log, release: str, actor: str, role: Role) -> list[str]:
+    """Publish an approved release; what its study had published gives way to it. Returns the ids of those."""
+    study = require_release(tx, release).study
+    before = [known.id for known in list_releases(tx, study, "published")]
+    move(tx, log, release, "published", actor, role)
+    for earlier in before:
+        move(tx, log, earlier, "superseded", actor, role, by=release)
+    return before
 
 
 def _rule(current: Release, to: State) -> Transition:
@@ -149,7 +169,10 @@ def _signed(tx: Transaction, current: Release, actor: str, role: Role, signature
         raise UsageError(f"{actor} is not registered as {role}; register the person's public key first.")
     message = approval_message(current.id, current.manifest)
     if signature is None or not signature_holds(person.public, message, signature):
-        raise UsageError(f"The approval does not carry the signature of {actor} over this release; sign with that key.")
+        raise UsageError(
+            f"The approval does not carry the signature of {actor} over this release; sign it with --key and {actor}'s "
+            "own key file."
+        )
     return {"key": key_id(person.public), "signature": base64.b64encode(signature).decode()}
 
 

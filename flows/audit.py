@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from disclosure.log.audit import Filter, export, show, verify_log
+from disclosure.publication import proof_files
+from disclosure.states import require_release, verify_states
 from flows.settings import Settings
 from flows.state import open_state
 from schemas.errors import UsageError
@@ -31,7 +33,9 @@ def verify_whole_log(settings: Settings) -> str:
     with open_state(settings) as state:
         size = verify_log(state.log)
         state.ledger().verify()
-        return f"{size} entries: the log, its checkpoints and the budget ledger hold together."
+        with state.store.reading() as tx:
+            verify_states(tx)
+        return f"{size} entries: the log, its checkpoints, the budget ledger and the states of releases hold together."
 
 
 def prove_entry(settings: Settings, seq: int, since: int | None) -> str:
@@ -50,6 +54,20 @@ def prove_entry(settings: Settings, seq: int, since: int | None) -> str:
             proof["since"] = since
             proof["consistency"] = [value.hex() for value in state.log.prove_consistency(since, size)]
         return json.dumps(proof, indent=2)
+
+
+def prove_release(settings: Settings, release: str, out: Path) -> str:
+    """Write a newer checkpoint.txt and inclusion.json of a release into `out`, for auditors whose checkpoint is later."""
+    with open_state(settings) as state:
+        with state.store.reading() as tx:
+            files = proof_files(tx, state.log, require_release(tx, release).id)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            for name, content in files.items():
+                (out / name).write_bytes(content)
+        except OSError as error:
+            raise UsageError(f"{out} cannot be written ({error.strerror}); choose another --out.") from None
+    return f"{' and '.join(str(out / name) for name in files)} prove {release} under the newest checkpoint."
 
 
 def export_log(settings: Settings, out: Path) -> str:

@@ -12,10 +12,11 @@ from flows.job import CODE_VERSION, Job
 from flows.memory import RunMemory
 from flows.progress import Progress
 from flows.publication import write_public, write_restricted
+from flows.releases import remember_folder
 from flows.state import State
 from linkage.link import Links
 from schemas.errors import IntegrityError, UsageError
-from schemas.release import MANIFEST, PUBLIC, RESTRICTED
+from schemas.release import CHECKPOINT, MANIFEST, PUBLIC, RESTRICTED
 
 
 def releases_folder(out: Path, study: str) -> Path:
@@ -28,12 +29,16 @@ def require_known_releases(out: Path, state: State) -> None:
     for manifest in sorted(out.glob(f"releases/*/*/{MANIFEST}")):
         name = manifest.parent.name
         with state.store.reading() as tx:
-            known = find_release(tx, name) is not None
-        if not known:
-            raise IntegrityError(
-                f"{manifest.parent} is a release that the log in {state.store.directory} does not know; "
-                "set SCHAKEL_STATE to the state folder that made it, or choose another --out."
-            )
+            if find_release(tx, name) is None:
+                raise IntegrityError(
+                    f"{manifest.parent} is a release that the log in {state.store.directory} does not know; "
+                    "set SCHAKEL_STATE to the state folder that made it, or choose another --out."
+                )
+            note = manifest.with_name(CHECKPOINT)
+            if not note.is_file():
+                raise IntegrityError(f"{note} is missing; put it back, or verify the release.")
+            # A state from before a release's checkpoint, even if it was proposed by then, would be a fresh budget.
+            state.log.extends(tx, note.read_text(encoding="utf-8", errors="replace"), str(note))
 
 
 def publish(memory: RunMemory) -> None:
@@ -56,6 +61,7 @@ def publish(memory: RunMemory) -> None:
                 tx, state.log, staged, study=job.study.id, manifest=manifest, snapshot=snapshot,
                 policy=job.policy_digest, code=CODE_VERSION, actor=state.actor, role=state.role,
             )  # fmt: skip
+            remember_folder(tx, release, final)
         finish_publication(state.store, state.log, release)
         memory.put("folder", final)
         said.append(f"{files} files")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import secrets
+from pathlib import Path
 
 import sqlalchemy as sa
 
-from disclosure.log.notes import Checkpoint, SigningKey, key_id, note_key_hash, parse_note
+from disclosure.log.notes import Checkpoint, SigningKey, key_id, load_signing_key, note_key_hash, parse_note
 from disclosure.schema import settings, signing_keys
-from disclosure.store import Transaction
+from disclosure.store import Transaction, sync_folder
 from schemas.errors import IntegrityError, UsageError
 
 ORIGIN = "origin"
@@ -39,6 +40,12 @@ def known_keys(tx: Transaction) -> list[bytes]:
     return list(tx.execute(sa.select(signing_keys.c.public)).scalars())
 
 
+def trusted_keys(tx: Transaction) -> list[bytes]:
+    """What auditors should hold: the raw public keys that were not revoked, the one that signs now first."""
+    rows = tx.execute(sa.select(signing_keys).where(signing_keys.c.state != "revoked")).all()
+    return [row.public for row in sorted(rows, key=lambda row: (row.state != "active", -row.since))]
+
+
 def active_key(tx: Transaction) -> bytes | None:
     """The raw public key that signs now; None after a revocation without a successor."""
     return tx.execute(sa.select(signing_keys.c.public).where(signing_keys.c.state == "active")).scalar()
@@ -62,6 +69,19 @@ def require_not_revoked(tx: Transaction, note: str, point: Checkpoint, what: str
     signers = [row for row in rows if note_key_hash(point.origin, row.public) in tags]
     if all(row.state == "revoked" and point.size > row.since for row in signers):
         raise IntegrityError(f"{what} was signed by a key after its revocation; do not trust it.")
+
+
+def finish_rotation(tx: Transaction, current: Path) -> None:
+    """Put the next key file into its place where a rotation was committed and its process died before it could."""
+    following = next_key_file(current)
+    if following.exists() and load_signing_key(following).public == active_key(tx):
+        following.replace(current)
+        sync_folder(current.parent)
+
+
+def next_key_file(current: Path) -> Path:
+    """Where a new signing key waits until the log knows it."""
+    return current.with_name("signing.next.pem")
 
 
 def replace(tx: Transaction, before: bytes, new: SigningKey, size: int) -> None:

@@ -244,6 +244,14 @@ class StudyKeyMade(Body):
     key: KeyId
 
 
+class StudyKeyRotated(Body):
+    """A study secret took another's place; what was sealed under the old one is sealed under the new one."""
+
+    key: KeyId
+    before: KeyId
+    reason: Reason
+
+
 class PersonRegistered(Body):
     """Somebody who may decide, with the key that proves it."""
 
@@ -293,6 +301,7 @@ KINDS: dict[str, type[Body]] = {
     "key_rotated": KeyAdded,
     "key_revoked": KeyRevoked,
     "study_key_made": StudyKeyMade,
+    "study_key_rotated": StudyKeyRotated,
     "person_registered": PersonRegistered,
     "purged": Purged,
     "clock_behind": ClockBehind,

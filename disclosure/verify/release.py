@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from disclosure.log import keyring
-from disclosure.log.notes import load_public_keys, read_note, signature_holds
+from disclosure.log.log import Log, utc_now
+from disclosure.log.notes import load_public_keys, signature_holds
 from disclosure.states import find_release
 from disclosure.store import Store
 from disclosure.verify import script
@@ -81,5 +82,5 @@ def _known_state(store: Store, path: Path, release: str) -> State:
         if found is None or found.manifest != manifest:
             raise IntegrityError(f"The log of this state folder does not know {path}; use the state that made it.")
         note = (path / CHECKPOINT).read_text(encoding="utf-8")
-        keyring.require_not_revoked(tx, note, read_note(note, keyring.known_keys(tx), CHECKPOINT), CHECKPOINT)
+        Log(store, keyring.origin(tx), None, utc_now).extends(tx, note, f"the {CHECKPOINT} of {path}")
     return found.state

@@ -10,6 +10,7 @@ import typer
 from flows.cli.app import READ, app
 from flows.cli.options import OutOption, ReleaseArgument, StudyArgument
 from flows.settings import Settings
+from schemas.errors import UsageError
 
 
 @app.command(rich_help_panel=READ)
@@ -111,15 +112,25 @@ def log_verify() -> None:
 
 @log_app.command("prove")
 def log_prove(
-    seq: Annotated[int, typer.Argument(min=0, help="The entry's number.")],
+    seq: Annotated[int | None, typer.Argument(min=0, help="The entry's number.")] = None,
     since: Annotated[
         int | None, typer.Option(min=1, help="Also prove that the log of this size is a beginning of today's.")
     ] = None,
+    release: Annotated[
+        str | None, typer.Option(help="Instead: newer proof files of this release, for an auditor's later checkpoint.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="With --release: where they go.")] = None,
 ) -> None:
     """A proof (JSON) that an entry is in the log as it stands, under its last checkpoint."""
-    from flows.audit import prove_entry
+    from flows.audit import prove_entry, prove_release
 
-    typer.echo(prove_entry(Settings.from_environment(), seq, since))
+    settings = Settings.from_environment()
+    if seq is not None and release is None and out is None:
+        typer.echo(prove_entry(settings, seq, since))
+    elif seq is None and release is not None and out is not None and since is None:
+        typer.echo(prove_release(settings, release, out))
+    else:
+        raise UsageError("Give an entry's number, or --release RELEASE with --out DIR.")
 
 
 @log_app.command("export")
