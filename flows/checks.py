@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
+import os
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -27,7 +29,13 @@ PAGE = "index.html"
 
 
 def verify_folder(release: Path, settings: Settings, key: Path | None, since: Path | None) -> str:
-    """Check a release folder and say its state; an outsider gives `key` and needs no state folder."""
+    """Check a release folder and say its state; an outsider gives `key` and needs no state folder.
+
+    Where no state folder was named, one that lies beside the releases (as the demo's does) is used.
+    """
+    beside = release.absolute().parents[2] / "state"
+    if "SCHAKEL_STATE" not in os.environ and (beside / DATABASE).exists():
+        settings = replace(settings, state=beside)
     if key is not None and not (settings.state / DATABASE).exists():
         return _sentence(verify_release(release, key, None, since))
     with open_state(settings) as state:
