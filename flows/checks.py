@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def verify_folder(release: Path, settings: Settings, key: Path | None, since: Pa
 
     Where no state folder was named, one that lies beside the releases (as the demo's does) is used.
     """
-    beside = release.absolute().parents[2] / "state"
+    beside = Path(*release.absolute().parts[:-3]) / "state"
     if "SCHAKEL_STATE" not in os.environ and (beside / DATABASE).exists():
         settings = replace(settings, state=beside)
     if key is not None and not (settings.state / DATABASE).exists():
