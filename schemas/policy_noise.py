@@ -155,9 +155,9 @@ class Population(Strict):
     unit_table  rows of this table are a person's units (cases); one of them is picked at random. Empty: rows of each
                 table.
     units       how many units a person can have by the procedure's definition; the number of units beyond the first,
-                clamped to units - 1 per person, is one measured number (part `second`) and is spread by share.
-    misfit      further units may fall into a cell at a rate that differs by this part from that of first ones; the
-                intervals contain that (standard deviation; all units together are certain).
+                clamped to units - 1 per person, is measured (part `second`) and spread by share.
+    split       a vector of one attribute: further units are measured as two numbers, those that the vector counts and
+                the others, so that its total and everything equal to it get their own.
     identities  how many person ids one person can have: with links by V-number only, rows without one stand alone.
     threshold   points whose noisy value is below it are blank.
     editions    how many full editions the ledger's limit covers.
@@ -170,7 +170,7 @@ class Population(Strict):
     shares: dict[str, float] = Field(default={"counts": 1.0})
     unit_table: str | None = None
     units: int = Field(default=1, ge=1)
-    misfit: float = Field(default=0.4, ge=0)
+    split: str | None = None
     identities: int = Field(default=1, ge=1)
     threshold: int = Field(default=10, ge=0)
     editions: int = Field(default=1, ge=1)
@@ -197,6 +197,8 @@ class Population(Strict):
             raise ValueError("a share 'second' belongs to populations where a person can have more than one unit")
         if self.units > 1 and self.unit_table is None:
             raise ValueError("units above 1 need a unit_table")
+        if self.split is not None and self.units == 1:
+            raise ValueError("a split belongs to populations where a person can have more than one unit")
         parts = {vector.part for vector in self.vectors} | {mean.part for mean in self.means}
         if parts | ({"second"} if self.units > 1 else set()) != set(self.shares):
             raise ValueError("every part needs a share and every share a part")
@@ -214,9 +216,11 @@ class Population(Strict):
                 raise ValueError(f"vector {vector.id} names attributes that do not exist: {', '.join(sorted(unknown))}")
         named = [piece.vector for table in self.tables for piece in table.pieces]
         named += [side.vector for relation in self.relations for side in (relation.left, relation.right)]
-        named += [mean.counts for mean in self.means]
+        named += [mean.counts for mean in self.means] + ([self.split] if self.split else [])
         if lost := set(named) - set(vectors):
             raise ValueError(f"there is no vector {', '.join(sorted(lost))}")
+        if self.split is not None and len(vectors[self.split].attributes) > 1:
+            raise ValueError("a split is a vector of one attribute")
         return self
 
 

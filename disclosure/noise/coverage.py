@@ -1,5 +1,7 @@
-"""Do the intervals tell the truth? Whole releases drawn many times over known tables, by size class.
+"""Do the intervals tell the truth? Releases drawn many times over known tables, by size class.
 
+Every repetition draws and estimates; the first `finished` of them are also made whole, which is what takes time. A
+published interval is the hull of the estimate's interval and the whole number, so coverage without it is the lower one.
 For synthetic or public tables only: it compares with exact counts, and prints nothing but shares and mean errors.
 """
 
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -15,10 +17,11 @@ from disclosure.noise.estimate import Estimate, estimate, reconcile
 from disclosure.noise.intervals import Noise, interval
 from disclosure.noise.layout import Block, Layout, build, categories_of
 from disclosure.noise.measure import Measured
-from disclosure.noise.mechanisms import Price, draw
+from disclosure.noise.mechanisms import draw
+from disclosure.noise.rows import read_tables
 from disclosure.noise.squares import fit
-from disclosure.noise.units import Microdata, Picker, reach
-from disclosure.noise.weights import part_budget, prices, variances_of
+from disclosure.noise.units import Microdata, Picker
+from disclosure.noise.weights import further_cells, further_price, prices, variances_of
 from schemas.policy_noise import Code, NoisePolicy, Population, Vector
 from schemas.tables import COUNT, ExactTable
 
@@ -33,18 +36,25 @@ class Tally:
 
     intervals: int = 0
     held: int = 0
-    whole_error: float = 0.0
     clean_error: float = 0.0
+    finished: int = 0
+    hulls: int = 0
+    whole_error: float = 0.0
 
     @property
     def coverage(self) -> float:
-        """Share of intervals that hold the truth."""
+        """Share of the estimates' intervals that hold the truth."""
         return self.held / self.intervals if self.intervals else float("nan")
 
     @property
+    def published(self) -> float:
+        """Share of published intervals (finished repetitions) that hold the truth."""
+        return self.hulls / self.finished if self.finished else float("nan")
+
+    @property
     def bias(self) -> float:
-        """Mean of `aantal` less the truth."""
-        return self.whole_error / self.intervals if self.intervals else float("nan")
+        """Mean of `aantal` (finished repetitions) less the truth."""
+        return self.whole_error / self.finished if self.finished else float("nan")
 
     @property
     def clean_bias(self) -> float:
@@ -64,15 +74,16 @@ class Coverage:
         total = {name: Tally() for name in CLASSES}
         for classes in self.tallies.values():
             for name, tally in classes.items():
-                total[name].intervals += tally.intervals
-                total[name].held += tally.held
-                total[name].whole_error += tally.whole_error
-                total[name].clean_error += tally.clean_error
+                for part in fields(Tally):
+                    setattr(total[name], part.name, getattr(total[name], part.name) + getattr(tally, part.name))
         return total
 
 
-def coverage(tables: Mapping[str, ExactTable], policy: NoisePolicy, repetitions: int) -> Coverage:
-    """Draw every population `repetitions` times with OpenDP, reconcile, and compare intervals with the exact counts.
+def coverage(
+    tables: Mapping[str, ExactTable], policy: NoisePolicy, repetitions: int, finished: int | None = None
+) -> Coverage:
+    """Draw every population `repetitions` times with OpenDP and compare intervals with the exact counts; the first
+    `finished` (default all) are made whole too.
 
     Blanked cells count, because they keep their interval. The picked cases vary too.
     """
@@ -80,8 +91,8 @@ def coverage(tables: Mapping[str, ExactTable], policy: NoisePolicy, repetitions:
     for population in policy.populations:
         study = _Study(population, tables)
         tallies = {name: Tally() for name in CLASSES}
-        for noisy in study.draws(repetitions):
-            study.score(noisy, policy.confidence, tallies)
+        for number, noisy in enumerate(study.draws(repetitions)):
+            study.score(noisy, policy.confidence, tallies, finished is None or number < finished)
         found.tallies[population.id] = tallies
     return found
 
@@ -94,8 +105,9 @@ class _Study:
         self.layout: Layout = build(population)
         self.priced = prices(self.layout)
         self.solution = fit(self.layout.equations, variances_of(self.layout, self.priced))
+        rows = read_tables(population, tables)
         self.micros = [
-            Microdata(population, tables, Picker(hashlib.sha256(bytes([pick])).digest(), "coverage", population.id))
+            Microdata(population, rows, Picker(hashlib.sha256(bytes([pick])).digest(), "coverage", population.id))
             for pick in range(_PICKS if population.units > 1 else 1)
         ]
         self.truth = np.concatenate(
@@ -117,8 +129,10 @@ class _Study:
             name: np.array(draw(np.zeros(repetitions * len(block.keys), dtype=np.int64), self.priced[name])[0])
             for name, block in self.layout.blocks.items()
         }
-        price = self._further_price()
-        extra = draw(np.zeros(repetitions, dtype=np.int64), price)[0] if price else None
+        price = further_price(self.population) if self.population.units > 1 else None
+        width = further_cells(self.population)
+        extra = np.array(draw(np.zeros(repetitions * width, dtype=np.int64), price)[0] if price else [0] * repetitions)
+        extra = extra.reshape(repetitions, -1)
         for repetition in range(repetitions):
             pick = repetition % len(self.micros)
             measured = {
@@ -127,45 +141,46 @@ class _Study:
                 )
                 for name in bounded[pick]
             }
-            second = Measured(further[pick] + extra[repetition], price.scale) if price and extra else None
+            second = Measured(further[pick] + extra[repetition], price.scale) if price else None
             yield estimate(self.layout, measured, second, self.solution)
 
-    def _further_price(self) -> Price | None:
-        population = self.population
-        if population.units == 1:
-            return None
-        return Price(population.mechanism, part_budget(population, "second"), reach(population, population.units - 1))
-
-    def score(self, found: Estimate, confidence: float, tallies: dict[str, Tally]) -> None:
+    def score(self, found: Estimate, confidence: float, tallies: dict[str, Tally], finish: bool) -> None:
         """Add one release to the tallies."""
-        numbers = reconcile(found)
-        for target, whole in zip(self.layout.targets, numbers.layout.targets, strict=True):
-            counts = dict(zip(whole.keys, whole.sums @ numbers.cells, strict=True))
-            margin = len(target.table.dimensions) == 1
-            rows = [
-                (target.sums[i], "margins" if margin else None, counts.get(key)) for i, key in enumerate(target.keys)
-            ]
-            if len(target.table.pieces) == 1 and target.table.show_from is None and target.sums.max() <= 1:
-                every = target.sums.sum(axis=0)
-                if every.max() <= 1:
-                    rows.append((every, "totals", sum(counts.values())))
-            for sums, kind, count in rows:
+        numbers = reconcile(found) if finish else None
+        whole = {target.table.id: target for target in numbers.layout.targets} if numbers else {}
+        for target in self.layout.targets:
+            kind = "margins" if len(target.table.dimensions) == 1 else None
+            gathered = whole.get(target.table.id)
+            counts = (
+                dict(zip(gathered.keys, (gathered.sums @ numbers.cells).tolist(), strict=True))
+                if numbers and gathered
+                else {}
+            )
+            for key, sums in zip(target.keys, target.sums, strict=True):
                 if sums.any():
-                    self._tally(found, sums, kind, count, confidence, tallies)
+                    self._tally(found, sums, counts.get(key), confidence, finish, tallies, kind)
+            every = target.sums.sum(axis=0)
+            if len(target.table.pieces) == 1 and target.table.show_from is None and every.max() <= 1:
+                total = sum(counts.values()) if counts else None
+                self._tally(found, every, total, confidence, finish, tallies, "totals")
 
     def _tally(
-        self, found: Estimate, sums: np.ndarray, kind: str | None, count: float | None, confidence: float,
-        tallies: dict[str, Tally],
+        self, found: Estimate, sums: np.ndarray, count: float | None, confidence: float, finish: bool,
+        tallies: dict[str, Tally], kind: str | None,
     ) -> None:  # fmt: skip
         truth = round(float(sums @ self.truth))
         clean = float(sums @ found.clean)
         low, high = interval(clean, self._noise(found, sums), confidence)
-        if count is not None and count >= self.population.threshold:
-            low, high = min(low, round(count)), max(high, round(count))
         tally = tallies[kind or _class(truth)]
         tally.intervals += 1
         tally.held += low <= truth <= high
         tally.clean_error += clean - truth
+        if not finish:
+            return
+        if count is not None and count >= self.population.threshold:
+            low, high = min(low, round(count)), max(high, round(count))
+        tally.finished += 1
+        tally.hulls += low <= truth <= high
         tally.whole_error += (clean if count is None else count) - truth
 
     def _noise(self, found: Estimate, sums: np.ndarray) -> Noise:

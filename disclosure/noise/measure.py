@@ -1,5 +1,5 @@
-"""Reserve, draw, mark: every measured vector passes through the ledger, and a vector that was drawn once is never
-drawn again.
+"""Reserve, draw, mark: all vectors of a release are charged at once, and a vector that was drawn once is never drawn
+again.
 
 The memo's key is a keyed-snapshot digest with everything that shapes the draw (what is counted, for whom, at which
 price). What comes after the draw (thresholds, labels) is post-processing and not in it: changing those neither costs
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from disclosure.ledger import Charge as Reservation
 from disclosure.noise.mechanisms import Price, draw
 from disclosure.noise.protocol import Charge, LedgerLike
 from schemas.errors import IntegrityError
@@ -55,19 +56,32 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def reserve(queries: Sequence[Query], ledger: LedgerLike, snapshot: str, audience: Audience) -> None:
+    """Charge every query that has no result yet, all of them or none, before the first one is drawn.
+
+    Raises BudgetExhausted from the ledger, which then holds no new charge.
+    """
+    keyed = [(query, query.key(snapshot, audience)) for query in queries]
+    missing = [
+        Reservation(query.population, audience, key, query.price.rho)
+        for query, key in keyed
+        if ledger.result(key) is None
+    ]
+    if missing:
+        ledger.reserve_all(missing)
+
+
 def measure(
     query: Query, exact: Callable[[], np.ndarray], ledger: LedgerLike, snapshot: str, audience: Audience
 ) -> tuple[Measured, Charge]:
-    """The noisy values of a query, drawn now or before. `exact` is only called when they have to be drawn.
+    """The noisy values of a reserved query, drawn now or before. `exact` is only called when they have to be drawn.
 
-    Raises BudgetExhausted from the ledger before anything is computed, IntegrityError when a stored result does not
-    fit.
+    IntegrityError when a stored result does not fit; the ledger refuses to store what was never reserved.
     """
     key = query.key(snapshot, audience)
     stored = ledger.result(key)
     drawn = stored is None
     if stored is None:
-        ledger.reserve(query.population, audience, key, query.price.rho)
         noisy, scale = draw(exact(), query.price)
         ledger.mark_drawn(key, canonical({"values": noisy, "scale": repr(scale)}))
         stored = ledger.result(key)

@@ -19,7 +19,7 @@ from disclosure.noise.layout import Layout, Target, build
 from disclosure.noise.measure import Measured
 from disclosure.noise.mechanisms import Price, epsilon_to_rho, noise_variance, rho_to_epsilon
 from disclosure.noise.units import reach
-from disclosure.noise.weights import part_budget, prices
+from disclosure.noise.weights import SECOND, further_cells, further_price, part_budget, prices
 from schemas.policy_noise import MeanTable, NoisePolicy, Population
 from schemas.study import Text
 from schemas.tables import COUNT
@@ -115,7 +115,7 @@ def edition_rho(population: Population) -> float:
     layout = build(population)
     total = sum(price.rho for price in prices(layout).values())
     # A hair for the rounding of sums: the last charge of the last edition must not fail on the sixteenth digit.
-    parts = [mean.part for mean in population.means] + (["second"] if population.units > 1 else [])
+    parts = [mean.part for mean in population.means] + ([SECOND] if population.units > 1 else [])
     total += sum(Price(population.mechanism, part_budget(population, part), 1).rho for part in dict.fromkeys(parts))
     return total * (1 + 1e-9)
 
@@ -139,19 +139,22 @@ def _without_data(layout: Layout) -> Estimate:
         name: Measured(np.zeros(len(layout.blocks[name].keys), dtype=np.int64), price.scale)
         for name, price in prices(layout).items()
     }
-    return estimate(layout, measured, None)
+    population = layout.population
+    if population.units == 1:
+        return estimate(layout, measured, None)
+    numbers = np.zeros(further_cells(population), dtype=np.int64)
+    return estimate(layout, measured, Measured(numbers, further_price(population).scale))
 
 
 def _further_variance(population: Population) -> float:
-    if population.units == 1:
-        return 0.0
-    price = Price(population.mechanism, part_budget(population, "second"), reach(population, population.units - 1))
-    return noise_variance(population.mechanism, price.scale)
+    return further_price(population).variance if population.units > 1 else 0.0
 
 
 def _half(found: Estimate, sums: np.ndarray, share: float, further: float, confidence: float) -> float:
     noise = found.noise(sums)
-    return half_width(Noise(noise.variance + share**2 * further, noise.laplace), confidence)
+    return half_width(
+        Noise(noise.variance + share**2 * further * found.further_numbers(sums), noise.laplace), confidence
+    )
 
 
 def _row(found: Estimate, target: Target, further: float, confidence: float, previous: pd.DataFrame | None) -> PlanRow:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from disclosure.noise import assemble
 from disclosure.noise.estimate import Whole, estimate, reconcile
-from disclosure.noise.layout import Layout, build, categories_of
-from disclosure.noise.measure import Measured, Query, measure
+from disclosure.noise.layout import build, categories_of
+from disclosure.noise.measure import Measured, Query, measure, reserve
 from disclosure.noise.mechanisms import Price
 from disclosure.noise.protocol import Charge, LedgerLike
+from disclosure.noise.rows import read_tables
 from disclosure.noise.units import Microdata, Picker, reach
-from disclosure.noise.weights import part_budget, prices
+from disclosure.noise.weights import SECOND, further_cells, further_price, part_budget, prices
 from schemas.catalogue import Catalogue
 from schemas.policy_noise import Code, MeanTable, NoisePolicy, Population, Vector
 from schemas.tables import Audience, ExactTable, ProtectedTable
 
-SECOND = "second"
+Exact = Callable[[], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -47,26 +49,25 @@ def protect_noisy(
     tables    exact tables under *deterministic* person ids (by V-number), so that a person's rows depend on that
               person.
     snapshot  keyed digest of the delivery; with `secret` (never published) it decides which unit of a person counts.
-    Raises BudgetExhausted (exit 5) before anything of that vector is computed; UsageError when policy and tables do
-    not fit.
+    All charges of the release are reserved together before anything is computed: BudgetExhausted (exit 5) leaves the
+    ledger as it was. UsageError when policy and tables do not fit.
     """
-    protected: dict[str, ProtectedTable] = {}
-    charges: list[Charge] = []
+    sessions = []
     for population in policy.populations:
         for name in population.published:
             catalogue.entry(name)
-        micro = Microdata(population, tables, Picker(secret, snapshot, population.id))
-        session = _Session(population, micro, ledger, snapshot, audience)
-        for table in session.publish(policy.confidence):
-            protected[table.id] = table
-        charges += session.charges
+        micro = Microdata(population, read_tables(population, tables), Picker(secret, snapshot, population.id))
+        sessions.append(_Session(population, micro, ledger, snapshot, audience))
+    reserve([query for session in sessions for query, _ in session.asked.values()], ledger, snapshot, audience)
+    protected = {table.id: table for session in sessions for table in session.publish(policy.confidence)}
+    charges = [charge for session in sessions for charge in session.charges]
     order = [entry.id for entry in catalogue.entries]
     inside = {name: protected[name] for name in order if name in protected}
     return NoiseResult(inside, charges, decide(policy, order, inside))
 
 
 class _Session:
-    """One population: its queries in a fixed order, each through the ledger."""
+    """One population: its queries in a fixed order (`asked`), each with the function that computes its true values."""
 
     def __init__(
         self, population: Population, micro: Microdata, ledger: LedgerLike, snapshot: str, audience: Audience
@@ -74,37 +75,42 @@ class _Session:
         self.population, self.micro, self.ledger = population, micro, ledger
         self.snapshot, self.audience = snapshot, audience
         self.layout = build(population)
-        self.priced = prices(self.layout)
+        self.asked = self._ask()
         self.charges: list[Charge] = []
 
     def publish(self, confidence: float) -> list[ProtectedTable]:
-        measured = {vector.id: self._vector(vector) for vector in self.population.vectors}
-        further = self._further() if self.population.units > 1 else None
-        ages = [(mean, self._ages(mean)) for mean in self.population.means]
-        found = estimate(self.layout, measured, further)
+        """Draw what was reserved, and everything that follows from it."""
+        measured = {name: self._measure(name) for name in self.asked}
+        found = estimate(self.layout, measured, measured.get(SECOND))
         numbers: Whole = reconcile(found)
         out = [
             assemble.count_table(found, numbers, target, confidence, self.audience) for target in self.layout.targets
         ]
-        return out + [assemble.mean_table(found, numbers, mean, sums, confidence, self.audience) for mean, sums in ages]
+        means = self.population.means
+        return out + [
+            assemble.mean_table(found, numbers, mean, measured[mean.id], confidence, self.audience) for mean in means
+        ]
 
-    def _measure(self, query: Query, exact: Any) -> Measured:
+    def _ask(self) -> dict[str, tuple[Query, Exact]]:
+        priced = prices(self.layout)
+        asked: dict[str, tuple[Query, Exact]] = {}
+        for vector in self.population.vectors:
+            block = self.layout.blocks[vector.id]
+            query = vector_query(self.population, vector, len(block.keys), priced[vector.id])
+            asked[vector.id] = query, partial(self.micro.vector, vector, block)
+        if self.population.units > 1:
+            asked[SECOND] = further_query(self.population), self.micro.further_units
+        for mean in self.population.means:
+            categories = categories_of(self.population.attributes[mean.attribute])
+            query = ages_query(self.population, mean, len(categories))
+            asked[mean.id] = query, partial(self.micro.ages, mean, categories)
+        return asked
+
+    def _measure(self, name: str) -> Measured:
+        query, exact = self.asked[name]
         measured, charge = measure(query, exact, self.ledger, self.snapshot, self.audience)
         self.charges.append(charge)
         return measured
-
-    def _vector(self, vector: Vector) -> Measured:
-        block = self.layout.blocks[vector.id]
-        query = vector_query(self.population, vector, len(block.keys), self.priced[vector.id])
-        return self._measure(query, lambda: self.micro.vector(vector, block))
-
-    def _further(self) -> Measured:
-        return self._measure(further_query(self.population), self.micro.further_units)
-
-    def _ages(self, mean: MeanTable) -> Measured:
-        categories = mean_categories(self.population, self.layout, mean)
-        query = ages_query(self.population, mean, len(categories))
-        return self._measure(query, lambda: self.micro.ages(mean, categories))
 
 
 def vector_query(population: Population, vector: Vector, size: int, price: Price) -> Query:
@@ -121,9 +127,13 @@ def vector_query(population: Population, vector: Vector, size: int, price: Price
 
 
 def further_query(population: Population) -> Query:
-    """The number of units beyond the first: one number that a person moves by at most units - 1."""
-    price = Price(population.mechanism, part_budget(population, SECOND), reach(population, population.units - 1))
-    return Query(population.id, SECOND, {"unit_table": population.unit_table, "units": population.units}, 1, price)
+    """The units beyond the first: one number, or two where the policy splits them; a person moves them by at most
+    units - 1 together."""
+    shape: dict[str, Any] = {"unit_table": population.unit_table, "units": population.units}
+    if population.split is not None:
+        vector = next(vector for vector in population.vectors if vector.id == population.split)
+        shape["split"] = vector_query(population, vector, 0, further_price(population)).shape
+    return Query(population.id, SECOND, shape, further_cells(population), further_price(population))
 
 
 def ages_query(population: Population, mean: MeanTable, size: int) -> Query:
@@ -131,11 +141,6 @@ def ages_query(population: Population, mean: MeanTable, size: int) -> Query:
     share = 1 / sum(other.part == mean.part for other in population.means)
     price = Price(population.mechanism, part_budget(population, mean.part) * share, reach(population, mean.reach))
     return Query(population.id, mean.id, mean.model_dump(mode="json"), size, price)
-
-
-def mean_categories(population: Population, layout: Layout, mean: MeanTable) -> tuple[Code, ...]:
-    """Categories of a mean table, from the policy."""
-    return categories_of(population.attributes[mean.attribute])
 
 
 def decide(policy: NoisePolicy, order: list[str], protected: Mapping[str, ProtectedTable]) -> list[dict[str, Any]]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from disclosure.ledger import Charge as Reservation
 from schemas.tables import Audience
 
 
 class LedgerLike(Protocol):
     """A budget ledger. Every method commits before it returns."""
 
-    def reserve(self, population: str, audience: Audience, key: str, rho: float) -> None:
-        """Charge `rho` (zCDP) to the population under `key`; a key that is already there costs nothing.
+    def reserve_all(self, wanted: Sequence[Reservation]) -> None:
+        """Charge all or none (zCDP), each to its population under its key; a key that is already there costs nothing.
 
-        Raises BudgetExhausted (exit 5) when the budget does not cover it.
+        Raises BudgetExhausted (exit 5) when a budget does not cover its charges.
         """
 
     def result(self, key: str) -> bytes | None:

@@ -1,8 +1,8 @@
 """From microdata to measured vectors: one unit per person, one cell per person and vector, at most.
 
 The bound holds by construction of this module, whatever the tables contain: a vector counts each person id at most once
-(`_pick` keeps one row), the number of further units adds at most units - 1, an age moves a sum by
-at most its reach. `reach` derives what a *person* can move from these rules and the policy's `identities`.
+(`_pick` keeps one row), further units add at most units - 1 to one of their cells, an age moves a sum by at most its
+reach. `reach` derives what a *person* can move from these rules and the policy's `identities`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,13 @@ import hmac
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 
-from disclosure.noise.layout import Block, categories_of
+from disclosure.noise.layout import Block, Key, categories_of
+from disclosure.noise.rows import Rows
 from schemas.errors import UsageError
 from schemas.policy_noise import Code, MeanTable, Population, Reading, Vector
-from schemas.tables import ExactTable
 
-PERSON = "person_id"
-AGE = "waarde"
-_ORDER = "_order"
+Slots = Mapping[str, tuple[Code, ...]]
 
 
 class Picker:
@@ -41,118 +38,99 @@ class Picker:
 
 
 class Microdata:
-    """The exact tables of a population, read through the policy: one row per person and vector."""
+    """The microdata of a population's tables, read through the policy: one row per person and vector.
 
-    def __init__(self, population: Population, tables: Mapping[str, ExactTable], picker: Picker) -> None:
+    rows: `rows.read_tables` of the exact tables under deterministic person ids.
+    """
+
+    def __init__(self, population: Population, rows: Mapping[str, Rows], picker: Picker) -> None:
         self.population = population
-        self._tables = tables
+        self._tables = rows
         self._picker = picker
-        self._units = self._rows(population.unit_table, {}) if population.unit_table else None
+        self._units = rows[population.unit_table] if population.unit_table else None
 
     def vector(self, vector: Vector, block: Block) -> np.ndarray:
         """True counts of bounded people per cell: int64, length of the block. Each person id adds at most 1 in
         total."""
         readings = [self.population.attributes[name] for name in vector.attributes]
-        columns = [self._attribute(reading, vector.slots) for reading in readings]
-        joined = pd.concat(columns, axis=1, join="inner", keys=range(len(columns)))
-        counts = joined.value_counts(sort=False) if len(joined) else pd.Series(dtype="int64")
-        return np.array([int(counts.get(key, 0)) for key in block.keys], dtype=np.int64)
+        found = [self._attribute(reading, vector.slots) for reading in readings]
+        people = found[0][0]
+        for others, _ in found[1:]:
+            people = np.intersect1d(people, others, assume_unique=True)
+        sizes = [len(categories_of(reading)) for reading in readings]
+        codes = [codes[np.searchsorted(persons, people)] for persons, codes in found]
+        cells = _places(block.keys, readings)[np.ravel_multi_index(codes, sizes)]
+        return np.bincount(cells[cells >= 0], minlength=len(block.keys)).astype(np.int64)
 
     def further_units(self) -> np.ndarray:
-        """The number of units beyond each person's first, clamped per person: one int64."""
+        """Units beyond the one that counts, at most units - 1 per person: int64, one cell, or two where the policy
+        splits them (those that count in the split vector, the others). Each person id adds at most units - 1 in
+        total."""
         if self._units is None:
             return np.zeros(1, dtype=np.int64)
-        extra = self._units.groupby(PERSON).size() - 1
-        return np.array([int(extra.clip(upper=self.population.units - 1).sum())], dtype=np.int64)
+        persons, have = np.unique(self._units.person, return_counts=True)
+        extra = np.minimum(have - 1, self.population.units - 1)
+        if self.population.split is None:
+            return np.array([extra.sum()], dtype=np.int64)
+        vector = next(vector for vector in self.population.vectors if vector.id == self.population.split)
+        reading = self.population.attributes[vector.attributes[0]]
+        rows = self._tables[reading.table].where(reading.rows)
+        shown = np.isin(rows.person[rows.firsts], rows.person[self._pick(rows, vector.slots)])
+        left = dict(zip(rows.person[rows.firsts].tolist(), (rows.lengths - shown).tolist(), strict=True))
+        inside = np.minimum([left.get(person, 0) for person in persons.tolist()], extra)
+        return np.array([inside.sum(), (extra - inside).sum()], dtype=np.int64)
 
     def ages(self, mean: MeanTable, categories: tuple[Code, ...]) -> np.ndarray:
         """Sums of (age clamped to the bounds - centre) per category: int64. Each person id moves one sum, by at most
         `reach`."""
-        rows = self._rows(mean.id, {mean.column: tuple(str(code) for code in categories)})
-        picked = self._pick(rows, mean.slots)
-        sums = picked[AGE].astype("int64").clip(mean.lower, mean.upper) - mean.centre
-        totals = sums.groupby(picked[mean.column]).sum()
-        return np.array([int(totals.get(str(code), 0)) for code in categories], dtype=np.int64)
+        names = [str(code) for code in categories]
+        rows = self._tables[mean.id].where({mean.column: tuple(names)})
+        kept = self._pick(rows, mean.slots)
+        code = rows.fold(mean.column, {name: index for index, name in enumerate(names)})[kept]
+        ages = np.clip(rows.ages[kept], mean.lower, mean.upper) - mean.centre
+        sums = np.zeros(len(categories), dtype=np.int64)
+        np.add.at(sums, code, ages)
+        return sums
 
-    def _rows(self, table: str, where: Mapping[str, tuple[Code, ...]]) -> pd.DataFrame:
-        """The rows of a table's microdata that have the wanted codes, sorted by person and then by its dimensions."""
-        if table not in self._tables:
-            raise UsageError(
-                f"The noise policy measures table {table}, which the study does not compute; name one that it does."
-            )
-        exact = self._tables[table]
-        rows = exact.micro
-        for column, codes in where.items():
-            rows = rows[rows[column].isin(list(codes))]
-        ordered = rows[[PERSON]].assign(**{_ORDER: np.arange(len(rows))})
-        keys = [PERSON]
-        for name in exact.dimensions:
-            rank = {code: position for position, code in enumerate(exact.categories[name])}
-            ordered[name] = rows[name].map(rank)
-            keys.append(name)
-        return rows.iloc[ordered.sort_values([*keys, _ORDER])[_ORDER].to_numpy()]
-
-    def _attribute(self, reading: Reading, slots: Mapping[str, tuple[Code, ...]]) -> pd.Series:
-        """Category per person id (index), at most one per person."""
-        rows = self._rows(reading.table, reading.rows)
+    def _attribute(self, reading: Reading, slots: Slots) -> tuple[np.ndarray, np.ndarray]:
+        """(person ids, ascending; category number of each): at most one per person."""
+        rows = self._tables[reading.table].where(reading.rows)
+        number = {code: index for index, code in enumerate(categories_of(reading))}
         if reading.sets:
-            return self._pattern(reading, rows)
-        picked = self._pick(rows, slots)
-        fold = self._fold(reading)
-        values = [fold.get(code) for code in picked[str(reading.column)]]
-        if None in values:
+            persons, codes = _pattern(reading, rows, number)
+        else:
+            kept = self._pick(rows, slots)
+            persons, codes = rows.person[kept], rows.fold(str(reading.column), _fold(reading, number))[kept]
+        if (codes < 0).any():
             raise UsageError(
-                f"Table {reading.table}, column {reading.column}: the noise policy's categories leave a code out; "
-                "complete them."
+                f"Table {reading.table}, column {reading.column}: the noise policy's categories or sets leave codes "
+                "out; complete them."
             )
-        found = pd.Series(values, index=picked[PERSON].to_numpy(), dtype=object)
         if reading.absent is None:
-            return found
-        people = pd.Index(self._everybody())
-        return found.reindex(people.union(found.index)).fillna(reading.absent)
+            return persons, codes
+        people = np.unique(np.concatenate([self._everybody(), persons]))
+        filled = np.full(len(people), number[reading.absent])
+        filled[np.searchsorted(people, persons)] = codes
+        return people, filled
 
-    def _everybody(self) -> list[int]:
+    def _everybody(self) -> np.ndarray:
         tables = {reading.table for reading in self.population.attributes.values()}
-        return sorted({int(person) for table in tables for person in self._tables[table].micro[PERSON]})
+        return np.concatenate([self._tables[table].person for table in sorted(tables)])
 
-    @staticmethod
-    def _fold(reading: Reading) -> dict[Code, Code]:
-        grouped = {member: code for code, members in reading.groups.items() for member in members}
-        return {**{code: code for code in categories_of(reading) if code not in reading.groups}, **grouped}
-
-    def _pattern(self, reading: Reading, rows: pd.DataFrame) -> pd.Series:
-        patterns = {frozenset(codes): code for code, codes in reading.sets.items()}
-        shown = rows.groupby(PERSON)[str(reading.column)].agg(frozenset)
-        found = shown.map(patterns)
-        if found.isna().any():
-            raise UsageError(
-                f"Table {reading.table}, column {reading.column}: people show a set of codes that the noise policy "
-                "does not list; complete its sets."
-            )
-        return found.astype(object)
-
-    def _pick(self, rows: pd.DataFrame, slots: Mapping[str, tuple[Code, ...]]) -> pd.DataFrame:
-        """At most one row per person: the one that belongs to the person's picked unit, where units are known."""
-        if not rows[PERSON].duplicated().any() and self._units is None:
-            return rows
-        numbered = rows.groupby(PERSON).cumcount().to_numpy()
-        persons = rows[PERSON].to_numpy()
-        have = dict(zip(*(part.tolist() for part in np.unique(persons, return_counts=True)), strict=True))
-        units = self._slots(slots)
-        wanted = {person: self._row_of(person, number, units.get(person)) for person, number in have.items()}
-        return rows[[wanted[person] == number for person, number in zip(persons, numbered, strict=True)]]
-
-    def _slots(self, slots: Mapping[str, tuple[Code, ...]]) -> dict[int, list[bool]]:
-        """Per person, in order of their units: whether a unit can have a row in the table at hand."""
-        if self._units is None:
-            return {}
-        fits = pd.Series(True, index=self._units.index)
-        for column, codes in slots.items():
-            fits &= self._units[column].isin(list(codes))
-        grouped: dict[int, list[bool]] = {}
-        for person, fit in zip(self._units[PERSON], fits, strict=True):
-            grouped.setdefault(person, []).append(bool(fit))
-        return grouped
+    def _pick(self, rows: Rows, slots: Slots) -> np.ndarray:
+        """Positions of at most one row per person: the one of the person's picked unit, where units are known."""
+        wanted = np.zeros(len(rows.firsts), dtype=np.int64)
+        several = rows.lengths > 1
+        units = self._units
+        if units is not None:
+            many = units.person[units.firsts][units.lengths > 1]
+            several = several | np.isin(rows.person[rows.firsts], many)
+        # Who has one row and at most one unit counts with that row; only the others are drawn.
+        fits = units.marks(slots) if units is not None and several.any() else {}
+        for place in np.flatnonzero(several).tolist():
+            person = int(rows.person[rows.firsts[place]])
+            wanted[place] = self._row_of(person, int(rows.lengths[place]), fits.get(person))
+        return np.asarray((rows.firsts + wanted)[wanted >= 0])
 
     def _row_of(self, person: int, rows: int, fits: list[bool] | None) -> int:
         """Number of the person's row that counts, or -1 for none.
@@ -166,6 +144,33 @@ class Microdata:
         unit = int(fraction * len(fits))
         rank = sum(fits[:unit])
         return rank if fits[unit] and rank < rows else -1
+
+
+def _places(keys: tuple[Key, ...], readings: list[Reading]) -> np.ndarray:
+    """Position in `keys` of every cell of the attributes' full cross, -1 for those that are not measured."""
+    names = [categories_of(reading) for reading in readings]
+    numbers = [{code: index for index, code in enumerate(codes)} for codes in names]
+    sizes = [len(codes) for codes in names]
+    places = np.full(int(np.prod(sizes)), -1)
+    for position, key in enumerate(keys):
+        where = tuple(number[code] for number, code in zip(numbers, key, strict=True))
+        places[int(np.ravel_multi_index(where, sizes))] = position
+    return places
+
+
+def _fold(reading: Reading, number: Mapping[Code, int]) -> dict[Code, int]:
+    grouped = {member: number[code] for code, members in reading.groups.items() for member in members}
+    return {**{code: index for code, index in number.items() if code not in reading.groups}, **grouped}
+
+
+def _pattern(reading: Reading, rows: Rows, number: Mapping[Code, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Per person the category whose set is exactly what the person's rows show, -1 where there is none."""
+    column = str(reading.column)
+    bits = np.left_shift(np.int64(1), rows.codes[column])
+    places = {code: index for index, code in enumerate(rows.categories[column])}
+    patterns = {sum(1 << places[code] for code in codes): number[name] for name, codes in reading.sets.items()}
+    shown = np.bitwise_or.reduceat(bits, rows.firsts) if len(bits) else bits
+    return rows.person[rows.firsts], np.array([patterns.get(mask, -1) for mask in shown.tolist()], dtype=np.int64)
 
 
 def reach(population: Population, per_identity: int = 1) -> int:

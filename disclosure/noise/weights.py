@@ -20,6 +20,7 @@ from disclosure.noise.squares import fit
 from disclosure.noise.units import reach
 from schemas.policy_noise import Population
 
+SECOND = "second"
 _STEP = 1e-5
 _DIGITS = 3
 
@@ -39,6 +40,16 @@ def prices(layout: Layout) -> dict[str, Price]:
         vector.id: Price(population.mechanism, part_budget(population, vector.part) * vector.share, reach(population))
         for vector in population.vectors
     }
+
+
+def further_cells(population: Population) -> int:
+    """How many numbers of further units are measured: one, or two where the policy splits them."""
+    return 1 if population.split is None else 2
+
+
+def further_price(population: Population) -> Price:
+    """The price of the further units (part `second`): together a person moves them by at most units - 1 per id."""
+    return Price(population.mechanism, part_budget(population, SECOND), reach(population, population.units - 1))
 
 
 def optimum(layout: Layout, part: str) -> dict[str, float]:

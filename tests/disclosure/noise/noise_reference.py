@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
 
 import pyarrow as pa
 
+from disclosure.ledger import Charge as Reservation
+from disclosure.noise.rows import Rows, read_tables
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import BudgetExhausted
 from schemas.intake import read_registers
-from schemas.policy_noise import NoisePolicy
+from schemas.policy_noise import NoisePolicy, Population
 from schemas.study import SHIPPED, Study, load_study
 from schemas.tables import ExactTable
 from tabulation.tabulate import tabulate
@@ -63,6 +65,17 @@ def exact(name: str) -> dict[str, ExactTable]:
     return tabulate(attributes, persons, study, catalogue(name))
 
 
+@cache
+def rows(name: str, population: str) -> dict[str, Rows]:
+    """The microdata that a population reads."""
+    return read_tables(member(name, population), exact(name))
+
+
+def member(name: str, population: str) -> Population:
+    """A population of a study's policy, by id."""
+    return next(found for found in policy(name).populations if found.id == population)
+
+
 def _age(born: str | None, at: date | None) -> int | None:
     if born is None or at is None or "-00" in born:
         return None
@@ -78,15 +91,17 @@ class MemoryLedger:
         self.charges: dict[str, tuple[str, float]] = {}
         self.results: dict[str, bytes] = {}
 
-    def reserve(self, population: str, audience: str, key: str, rho: float) -> None:
-        self.crash("before reserve", key)
-        if key not in self.charges:
-            if self.spent(population) + rho > self.limit:
+    def reserve_all(self, wanted: Sequence[Reservation]) -> None:
+        self.crash("before reserve", wanted[0].key)
+        new = {charge.key: (charge.population, charge.rho) for charge in wanted if charge.key not in self.charges}
+        for population in {name for name, _ in new.values()}:
+            asked = sum(rho for name, rho in new.values() if name == population)
+            if self.spent(population) + asked > self.limit * (1 + 1e-9):
                 raise BudgetExhausted(
                     "The budget does not cover this charge; wait for another edition or lower the price."
                 )
-            self.charges[key] = (population, rho)
-        self.crash("after reserve", key)
+        self.charges |= new
+        self.crash("after reserve", wanted[0].key)
 
     def result(self, key: str) -> bytes | None:
         return self.results.get(key)

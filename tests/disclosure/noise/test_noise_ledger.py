@@ -13,7 +13,7 @@ from disclosure.noise.measure import Query, measure
 from disclosure.noise.mechanisms import Price
 from disclosure.noise.plan import limits
 from disclosure.noise.protect import NoiseResult
-from schemas.errors import BudgetExhausted, IntegrityError
+from schemas.errors import BudgetExhausted, IntegrityError, UsageError
 from schemas.policy_noise import NoisePolicy
 
 
@@ -35,8 +35,17 @@ def frames(result: NoiseResult) -> dict[str, bytes]:
     return {name: table.frame.to_csv().encode() for name, table in result.protected.items()}
 
 
-@pytest.mark.parametrize("step", ["before reserve", "after reserve", "before mark", "after mark"])
-@pytest.mark.parametrize("at", [0, 3])
+@pytest.mark.parametrize(
+    ("step", "at"),
+    [
+        ("before reserve", 0),
+        ("after reserve", 0),
+        ("before mark", 0),
+        ("after mark", 0),
+        ("before mark", 3),
+        ("after mark", 3),
+    ],
+)
 def test_a_run_killed_at_any_step_costs_one_charge_and_publishes_one_draw(step: str, at: int) -> None:
     seen = {"count": 0}
 
@@ -86,17 +95,23 @@ def test_editions_stop_at_the_limit_of_the_policy() -> None:
         protect_noisy(exact("nr2015"), catalogue("nr2015"), only, ledger, "one too many", SECRET, "public")
 
 
-def test_nothing_is_computed_when_the_budget_is_gone() -> None:
-    asked: list[bool] = []
-
-    def looks() -> np.ndarray:
-        asked.append(True)
-        return np.zeros(1, dtype=np.int64)
-
-    query = Query("people", "vector", {}, 1, Price("laplace", 1.0, 1))
+def test_nothing_is_charged_or_computed_when_one_budget_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chain, last in the policy, has the dearest vector: it fails, and the populations before it pay nothing."""
+    price = max(limits(small()).values()) / small().populations[0].editions
+    monkeypatch.setattr("disclosure.noise.units.Microdata.vector", lambda *_: pytest.fail("exact values were computed"))
+    ledger = MemoryLedger(limit=price * 0.99)
     with pytest.raises(BudgetExhausted):
-        measure(query, looks, MemoryLedger(limit=0.1), "snapshot", "public")
-    assert not asked
+        protect(ledger)
+    assert not ledger.charges
+    assert not ledger.results
+
+
+def test_a_policy_that_does_not_fit_the_tables_is_refused_before_it_is_charged() -> None:
+    ledger = MemoryLedger()
+    fewer = {name: table for name, table in exact("nr2015").items() if name != "nr2015_f20"}
+    with pytest.raises(UsageError):
+        protect_noisy(fewer, catalogue("nr2015"), small(), ledger, "snapshot", SECRET, "public")
+    assert not ledger.charges
 
 
 def test_an_audience_has_draws_of_its_own() -> None:
