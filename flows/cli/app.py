@@ -14,6 +14,7 @@ app = typer.Typer(
 )
 
 RUN = "Make a release"
+DECIDE = "Decide on a release: another person than the one who made it"
 READ = "Read and check"
 HOLDER = "At the data holder only: what comes out is not safe to share"
 OPERATE = "Set up and operate"
@@ -28,4 +29,4 @@ def _every_command() -> None:
 
 
 # They register their commands on `app`; the order is the order of `--help`.
-from flows.cli import release, read, publish, holder, operate  # noqa: E402, F401, I001
+from flows.cli import release, decide, read, publish, holder, operate  # noqa: E402, F401, I001
