@@ -29,7 +29,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 WHOLE = 500  # components up to this many blanks are attacked whole at once
-REACH = (250, 2_000)  # otherwise first with only the nearest blanks allowed to move, which proves as much when it succeeds
+REACH = (250, 2_000)  # otherwise first with only the nearest blanks moving, which proves as much when it succeeds
 CORE = 40  # primaries served from one neighbourhood before the next is taken
 ALONE = 4.0  # cost of moving a cell that one person knows: witnesses that avoid those serve more people
 BRANCH_SECONDS = 20.0  # for one whole-number problem; beyond it the question counts as failed
@@ -54,7 +54,7 @@ class Attack:
 
     outsider   cells determined, or with too narrow a range, for somebody who knows nothing but the publication.
     insiders   (tuple of person ids, cell) pairs.
-    untried    questions that could not be settled in time; they count as failed.
+    untried    number of questions that could not be settled in time; they count as failed. `open` lists them.
     reach      int64[n, 2], for every primary the lowest and highest value that a witness showed possible.
     """
 
@@ -65,6 +65,7 @@ class Attack:
     witnesses: int
     seconds: float
     reach: Ints
+    open: tuple[tuple[tuple[int, ...], int], ...] = ()
 
     @property
     def certified(self) -> bool:
@@ -87,7 +88,8 @@ def attack(
     return Attack(
         outsider=tuple(sorted(run.outsider)),
         insiders=tuple(sorted(run.insiders)),
-        untried=run.untried,
+        untried=len(run.open),
+        open=tuple(sorted(run.open)),
         people=len(run.known_by) if insider != "none" else 0,
         witnesses=sum(len(w) for w in run.witnesses.values()),
         seconds=time.monotonic() - started,
@@ -115,7 +117,7 @@ class _Run:
         self.live, determined = _eliminate(s.equations, blank)
         self.outsider = set(np.flatnonzero(s.primary & (determined | ~blank)).tolist())
         self.insiders: set[tuple[tuple[int, ...], int]] = set()
-        self.untried = 0
+        self.open: set[tuple[tuple[int, ...], int]] = set()
         self.witnesses: dict[int, list[_Witness]] = defaultdict(list)
         self.reach = np.stack([s.values, s.values], axis=1)
         self.known_by: dict[int, frozenset[int]] = {}
@@ -217,7 +219,7 @@ class _Run:
                 if moved is not None:
                     return self._record(*moved)
         except _Untried:
-            self.untried += 1
+            self.open.add((coalition, p))
             return None
         if coalition:
             self.insiders.add((coalition, p))
@@ -248,7 +250,7 @@ class _Run:
             try:
                 found = next((m for room in rooms if (m := room.shift(p, move, self.deadline)) is not None), None)
             except _Untried:
-                self.untried += 1
+                self.open.add(((), p))
                 continue
             if found is None:
                 self.outsider.add(p)

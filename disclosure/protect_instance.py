@@ -44,7 +44,7 @@ def protect_instance(folder: Path, out: Path, *, objective: Objective, insider: 
         raise UsageError(f"The instance folder {folder} does not exist; name the folder that holds instance.toml.")
     instance = read_instance(folder)
     system, rule = instance.system, instance.rule
-    choice = choose(system, objective, insider, time_limit)
+    choice = choose(system, objective, insider, time_limit, rule.protect_down, rule.protect_up)
     found = attack(
         secrets_of(system), choice.blank, insider=insider, down=rule.protect_down, up=rule.protect_up
     )  # fmt: skip

@@ -45,7 +45,9 @@ def suppress_tables(
     """
     published = {name: table.frame for release in history for name, table in release.items()}
     joint = build(tables, catalogue, rules, published)
-    choice = choose(joint.system, rules.objective, rules.insider, rules.time_limit)
+    choice = choose(
+        joint.system, rules.objective, rules.insider, rules.time_limit, rules.protect_down, rules.protect_up
+    )
     found = attack(
         secrets_of(joint.system), choice.blank, insider=rules.insider, down=rules.protect_down, up=rules.protect_up
     )  # fmt: skip

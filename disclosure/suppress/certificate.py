@@ -6,19 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from disclosure.attack import Attack, Secrets
+from disclosure.attack import Attack
 from disclosure.suppress.choose import Choice
+from disclosure.suppress.judge import secrets_of
 from disclosure.suppress.problem import Insider, Objective
 from disclosure.suppress.system import System, describe
 from schemas.errors import DisclosureRefused
 
-
-def secrets_of(system: System) -> Secrets:
-    """What an attack starts from."""
-    return Secrets(
-        system.values, system.equations, system.primary & ~system.fixed, system.lower,
-        system.people, system.first, system.last,
-    )  # fmt: skip
+__all__ = ["certificate_of", "refuse_exposed", "secrets_of"]
 
 
 def refuse_exposed(system: System, found: Attack) -> None:

@@ -7,11 +7,13 @@ Every pattern that is returned answers every question; the bound is what the mas
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from disclosure.suppress.cuts import Pool, Separator, companions, seed
+from disclosure.suppress.judge import Learned, judge_of
 from disclosure.suppress.master import Master
 from disclosure.suppress.pattern import Mender, Pattern, Question
 from disclosure.suppress.problem import Insider, Objective, Problem, pose
@@ -21,6 +23,8 @@ LONGEST = 40  # equations longer than this give no companion rows: they hardly b
 RELAXED_SHARE = 0.3  # of the time for the linear relaxation
 WHOLE_SHARE = 0.4  # of what is left for one search in whole numbers
 GAP = 1e-4
+ASKED = 2  # questions per primary that become covers in one round: the rest mostly give the same ones
+APPEALS = 8  # repairs of a pattern that only the judge, who counts in whole numbers, sees through
 BARELY = 1e-9  # share by which the bound is lowered against rounding in the solver
 
 
@@ -40,14 +44,19 @@ class Choice:
         return 0.0 if self.measure <= 0 else max(0.0, (self.measure - self.bound) / self.measure)
 
 
-def choose(system: System, objective: Objective, insider: Insider, seconds: float) -> Choice:
-    """The cheapest safe pattern that could be found in about `seconds`; DisclosureRefused when there is none at all.
+def choose(
+    system: System, objective: Objective, insider: Insider, seconds: float, down: int = 1, up: int = 1
+) -> Choice:  # fmt: skip
+    """The cheapest pattern that the attacker lets pass and that could be found in about `seconds`.
 
-    A first safe pattern is found whatever the time; the time is for cheaper ones.
+    The outsider's range of every primary v contains [v - down, v + up]. DisclosureRefused when there is no safe pattern.
+    A first one is sought whatever the time; the time is for cheaper ones.
     """
     started = time.monotonic()
-    search = _Search(pose(system, objective, insider), started + seconds)
+    search = _Search(pose(system, objective, insider, down, up), started + seconds)
     search.run()
+    if search.cost == float("inf"):
+        raise DisclosureRefused("No safe pattern of blanks was found: merge categories, or allow more time.")
     measure = float(search.problem.measure[search.best].sum())
     return Choice(search.best, measure, search.proven(measure), search.rounds, time.monotonic() - started)
 
@@ -56,7 +65,7 @@ class _Search:
     """Best safe pattern so far, and the bound."""
 
     def __init__(self, problem: Problem, deadline: float) -> None:
-        self.problem, self.deadline = problem, deadline
+        self.problem, self.deadline, self.judge = problem, deadline, judge_of(problem)
         self.pool = Pool(problem)
         seed(self.pool)
         self.master = Master(self.pool, companions(problem, LONGEST))
@@ -81,9 +90,6 @@ class _Search:
     def run(self) -> None:
         """Relax, then choose in whole numbers, until nothing is violated or the time is up."""
         self._relax(time.monotonic() + self.left() * RELAXED_SHARE)
-        if not self.problem.targets.size:
-            self.cost = 0.0
-            return
         while True:
             start = None if self.cost == float("inf") else self.best
             whole = self.master.choose(max(1.0, self.left() * WHOLE_SHARE), GAP, start)
@@ -95,7 +101,7 @@ class _Search:
             blank = whole.x > 0.5
             exposed = Pattern(self.problem, blank).exposed()
             self._finish(blank, exposed)
-            if self.left() <= 0 or self.cost <= self.bound * (1 + GAP) or not self._cut(whole.x, exposed):
+            if self.left() <= 0 or self.cost <= self.bound * (1 + GAP) or not self._cut(blank, exposed):
                 return
 
     def _relax(self, until: float) -> None:
@@ -103,30 +109,52 @@ class _Search:
             answer = self.master.relax()
             self.bound = max(self.bound, answer.bound)
             self.rounds += 1
-            if not self._cut(answer.x, [((), p) for p in self.problem.targets.tolist()], until):
-                return
-
-    def _cut(self, x: np.ndarray, questions: list[Question], until: float = float("inf")) -> int:
-        """Add the covers for `questions` that x violates; how many there were."""
-        found = 0
-        for symmetric in (True, False):
-            self.separator.load(x, symmetric)
-            for coalition, p in questions:
-                if symmetric and not self.problem.falls[p]:  # the other form says more
-                    continue
-                found += self.separator.separate(p, self.problem.known(coalition))
+            found = 0
+            for p in self.problem.targets.tolist():
+                found += self.separator.relaxed(answer.x, p)
                 if time.monotonic() > until:
                     break
+            self.master.refresh()
+            if not found:
+                return
+
+    def _cut(self, blank: Bools, exposed: list[Question]) -> int:
+        """Covers for the questions that `blank` fails, as far as time allows; without any, exclude the pattern itself."""
+        asked: Counter[int] = Counter()
+        some: list[Question] = []
+        for question in exposed:
+            asked[question.cell] += 1
+            if asked[question.cell] <= ASKED:
+                some.append(question)
+        found = self.separator.whole(blank, some, self.deadline)
+        if not found:
+            others = np.flatnonzero(~blank & ~self.problem.never)
+            found = int(self.pool.add(others.tolist(), -1)) if len(others) else 0
         self.master.refresh()
         return found
 
     def _finish(self, blank: Bools, exposed: list[Question]) -> None:
-        """Repair `blank` until nobody learns anything, trim it, and keep it if it is the cheapest so far."""
+        """Repair `blank` until nobody learns anything, trim it, and keep it if it is the cheapest that the judge lets pass."""
         pattern = Pattern(self.problem, blank)
         while exposed := exposed or pattern.exposed():
             pattern = Pattern(self.problem, self.mender.mend(pattern.blank, exposed))
             exposed = []
         pattern.trim(self.pool.covers, max(self.deadline, time.monotonic() + 1.0))
-        cost = float(self.problem.cost[pattern.blank].sum())
-        if cost < self.cost:
-            self.best, self.cost = pattern.blank.copy(), cost
+        for _ in range(APPEALS):
+            cost = float(self.problem.cost[pattern.blank].sum())
+            if cost >= self.cost:
+                return
+            learned = self.judge(pattern.blank)
+            if not learned:
+                self.best, self.cost = pattern.blank.copy(), cost
+                return
+            pattern = self._appeal(pattern, learned)
+
+    def _appeal(self, pattern: Pattern, learned: Learned) -> Pattern:
+        """The judge counts in whole numbers: give each cell that it exposes a movement that avoids a broken one."""
+        blank = pattern.blank
+        for coalition, p in learned:
+            broken = next((m for step in (1, -1) if (m := pattern.mover.move(p, step, self.problem.known(coalition)))), None)
+            halves = [cell for cell, y in broken.steps.items() if abs(y - round(y)) > 0.01] if broken else []
+            blank = self.mender.mend(blank, [Question(coalition, p)], frozenset(halves[:1]))
+        return Pattern(self.problem, blank)

@@ -6,18 +6,27 @@ can move the other way); the rest from violated attacker problems (`disclosure.s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+import time
+from collections.abc import Iterable, Sequence
 
+import highspy
 import numpy as np
 
-from disclosure.suppress.flow import Flow
+from disclosure.suppress.flow import Flow, equations_near
+from disclosure.suppress.pattern import Question
 from disclosure.suppress.problem import Floats, Problem
-from disclosure.suppress.system import Bools, describe
+from disclosure.suppress.system import Bools, Ints, describe
 from schemas.errors import DisclosureRefused
 
 EPSILON = 1e-3  # capacity of published cells while separating: among equal cuts the one with the fewest cells is found
 VIOLATED = 1e-4
-AGAIN = 3  # further cuts per violated question, each disjoint from the ones before
+HAIR = 1e-5  # the same for whole patterns, small enough to sum over all cells
+SHORT = 0.05  # by how much a shift must fall short of what was asked
+AGAIN = 3  # further cuts per question that a fractional pattern violates, each disjoint from the ones before
+NEAR_RELAXED = 600  # equations near a primary among which covers are sought for a fractional pattern, and for a whole one
+NEAR_WHOLE = (60, 250)
+ONCE_MORE = 1  # the same for a whole pattern
 
 
 class Pool:
@@ -66,44 +75,80 @@ def seed(pool: Pool) -> None:
 
 
 class Separator:
-    """Finds covers that a (fractional) pattern violates."""
+    """Finds covers that a (fractional) pattern violates, among the equations near a primary first."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool, self.problem = pool, pool.problem
-        self.flow = Flow(pool.problem)
-        self.symmetric = False
+        self.full: Flow | None = None
 
-    def load(self, x: Floats, symmetric: bool) -> None:
-        """Use the pattern x, float64[n] in 0..1. `symmetric`: let every cell fall, which any shift of a larger cell implies."""
-        self.x, self.symmetric = x, symmetric
-        up = np.where(self.problem.never, 0.0, x + EPSILON)
-        self.flow.capacities(up, up if symmetric else up * self.problem.falls)
+    def _flow(self, p: int, through: Bools, most: int) -> Flow:
+        """The equations near p; all of them, kept from call to call, where there are hardly more."""
+        if self.problem.system.equations.shape[0] > most:
+            return Flow(self.problem, equations_near(self.problem, p, through, most))
+        self.full = self.full or Flow(self.problem)
+        return self.full
 
-    def separate(self, p: int, known: frozenset[int]) -> int:
-        """Add violated covers for one question; their number."""
-        found, base = 0, self.x
+    def relaxed(self, x: Floats, p: int) -> int:
+        """Add covers for the outsider and p that x, float64[n] in 0..1, violates; how many."""
+        found, falls = 0, self.problem.falls
+        symmetric = bool(falls[p])  # a shift down is a shift up turned round, if every other cell is allowed to fall
+        flow = self._flow(p, x > VIOLATED, NEAR_RELAXED)
         for _ in range(1 + AGAIN):
-            cover = self._cover(p, known)
-            inside = cover[~np.isin(cover, list(known))]
-            if p in cover or self.x[inside].sum() > 1 - VIOLATED:  # p's own capacity was the limit, or enough is blank
-                break
-            if not self.pool.add(inside.tolist(), p, known):
+            up = np.where(self.problem.never, 0.0, x + EPSILON)
+            flow.capacities(up, up if symmetric else up * falls)
+            flow.push(p, 1)
+            cover = flow.cut()
+            if p in cover or x[cover].sum() > 1 - VIOLATED or not self.pool.add(cover.tolist(), p):
                 break
             found += 1
-            self.x = self.x.copy()
-            self.x[inside] = 1.0
-            self.load(self.x, self.symmetric)
-        if self.x is not base:
-            self.load(base, self.symmetric)
+            x = x.copy()
+            x[cover] = 1.0
         return found
 
-    def _cover(self, p: int, known: frozenset[int]) -> np.ndarray:
-        self.flow.push(p, 1, known)
-        cover = self.flow.cut()
-        if self.problem.falls[p] and not self.symmetric:
-            self.flow.push(p, -1, known)
-            cover = np.union1d(cover, self.flow.cut())
-        return cover
+    def whole(self, blank: Bools, questions: Sequence[Question], until: float = float("inf")) -> int:
+        """Add covers for questions that the pattern `blank` fails; how many. What is blank moves as far as its value allows."""
+        system, found = self.problem.system, 0
+        for wide in (False, True):
+            asked = [question for question in questions if bool(question.step) == wide]
+            falls = system.values if wide else (system.values - system.lower).clip(0)
+            up = np.where(self.problem.never, 0.0, np.where(blank, highspy.kHighsInf, HAIR))
+            down = np.where(self.problem.never, 0.0, np.where(blank, falls, HAIR * (falls > 0)))
+            for p, group in itertools.groupby(asked, key=lambda question: question.cell):
+                left = list(group)
+                for most in (*NEAR_WHOLE, system.equations.shape[0]):
+                    if left:
+                        flow = self._flow(p, blank, most)
+                        flow.capacities(up, down)
+                        size = len(self.pool.covers)
+                        left = [question for question in left if not self._answer(flow, question, blank, falls)]
+                        found += len(self.pool.covers) - size
+                if time.monotonic() > until:
+                    return found
+        return found
+
+    def _answer(self, flow: Flow, question: Question, blank: Bools, falls: Ints) -> bool:
+        """Add covers for one question; False when more equations are needed to see why it fails."""
+        coalition, p, step = question
+        known, need, seen = self.problem.known(coalition), max(abs(step), 1), False
+        signs = [int(np.sign(step))] if step else [1, -1][: 1 + int(falls[p] > 0)]
+        before = {p: flow.capacity(p, need, min(need, int(falls[p])))}
+        for _ in range(1 + ONCE_MORE):
+            cover: set[int] = set()
+            for sign in signs:
+                if flow.push(p, sign, known) > need - SHORT:
+                    break
+                cover |= set(flow.cut().tolist())
+            else:
+                seen = True
+                cover -= {cell for cell in cover if blank[cell] or cell in known or cell in before}
+                if self.pool.add(cover, p):
+                    for cell in cover:
+                        before[cell] = flow.capacity(cell, highspy.kHighsInf, int(falls[cell]))
+                    continue
+            break
+        for cell, (up, down) in before.items():
+            flow.capacity(cell, up, down)
+        return seen
 
 
 def companions(problem: Problem, longest: int) -> list[tuple[int, tuple[int, ...]]]:

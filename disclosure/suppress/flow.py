@@ -1,9 +1,10 @@
 """Movement in a pattern: how far can one cell shift when every cell has a capacity? Its dual is a cut: cells of which one must be blank.
 
-    maximise  sign * y_p   subject to   A y = 0,  y_K = 0,  -falls_j c_j <= y_j <= c_j
+    maximise  sign * y_p   subject to   A y = 0,  y_K = 0,  -down_j <= y_j <= up_j
 
-With c_j the blanking variable this is the min-cut form of the attacker problem (`docs/suppression.md`): its optimum is zero exactly
-when p cannot move, and the columns with a reduced cost are cells of which at least one more has to be blank.
+With the blanking variable as capacity this is the min-cut form of the attacker problem (`docs/suppression.md`): its optimum is zero
+exactly when p cannot move, and columns with a reduced cost are cells of which at least one more has to be blank. Leaving equations
+out only lets more move, so what is a cut for the equations near p is a cut for all.
 """
 
 from __future__ import annotations
@@ -15,19 +16,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from disclosure.suppress.problem import Floats, Problem
+from disclosure.suppress.system import Bools, Ints
 
 ZERO = 1e-6
 
 
-class Flow:
-    """One linear programme over all cells, re-solved from the last basis for every question."""
+def equations_near(problem: Problem, p: int, through: Bools, most: int) -> Ints:
+    """Up to about `most` equations that a movement of p can reach over the cells `through` (bool[n]), nearest first."""
+    rows, columns = problem.system.equations, problem.columns
+    found: dict[int, None] = {}
+    seen, queue = {p}, [p]
+    for cell in queue:
+        for row in columns.indices[columns.indptr[cell] : columns.indptr[cell + 1]].tolist():
+            if row in found:
+                continue
+            found[row] = None
+            for other in rows.indices[rows.indptr[row] : rows.indptr[row + 1]].tolist():
+                if through[other] and other not in seen:
+                    seen.add(other)
+                    queue.append(other)
+        if len(found) >= most:
+            break
+    return np.sort(np.fromiter(found, dtype=np.int64))
 
-    def __init__(self, problem: Problem, cells: NDArray[np.int64] | None = None) -> None:
-        """`cells`: the columns to keep (default all); equations that lose a column keep the rest, so give closed sets or fixed cells."""
-        self.cells = np.arange(problem.system.size) if cells is None else cells
-        part = problem.columns[:, self.cells]
-        used = np.flatnonzero(np.bincount(part.indices, minlength=part.shape[0]))
-        part = part[used].tocsc()
+
+class Flow:
+    """One linear programme over the cells of some equations, re-solved from the last basis for every question."""
+
+    def __init__(self, problem: Problem, equations: Ints | None = None) -> None:
+        """`equations`: which rows of the system to keep; default all."""
+        if equations is None:
+            part, self.cells = problem.columns, np.arange(problem.system.size)
+        else:
+            rows = problem.system.equations[equations]
+            self.cells = np.unique(rows.indices).astype(np.int64)
+            part = rows[:, self.cells].tocsc()
         n, m = len(self.cells), part.shape[0]
         model = highspy.HighsLp()
         model.num_col_, model.num_row_ = n, m
@@ -46,12 +69,20 @@ class Flow:
         self.aim: int | None = None
 
     def capacities(self, up: Floats, down: Floats) -> None:
-        """Set how far each of `cells` may rise and fall (same order as `cells`)."""
-        self.up, self.down = up, down
-        self.solver.changeColsBounds(len(up), np.arange(len(up), dtype=np.int32), -down, up)
+        """Set how far each cell of the system (float64[n]) may rise and fall."""
+        self.up, self.down = up[self.cells], down[self.cells]
+        self.solver.changeColsBounds(len(self.up), np.arange(len(self.up), dtype=np.int32), -self.down, self.up)
 
-    def push(self, p: int, sign: int, known: Iterable[int] = ()) -> tuple[float, Floats]:
-        """The largest shift of p in direction `sign` while `known` stay still, and the movement of all of `cells`."""
+    def capacity(self, cell: int, up: float, down: float) -> tuple[float, float]:
+        """Set how far one cell may rise and fall; what it was before."""
+        i = self.at[cell]
+        before = float(self.up[i]), float(self.down[i])
+        self.up[i], self.down[i] = up, down
+        self.solver.changeColBounds(i, -float(down), float(up))
+        return before
+
+    def push(self, p: int, sign: int, known: Iterable[int] = ()) -> float:
+        """The largest shift of p in direction `sign` while `known` stay still."""
         still = [self.at[cell] for cell in known if cell in self.at]
         for i in still:
             self.solver.changeColBounds(i, 0.0, 0.0)
@@ -68,7 +99,7 @@ class Flow:
         reach = -float(self.solver.getInfo().objective_function_value)  # before the bounds change: that voids it
         for i in still:
             self.solver.changeColBounds(i, -float(self.down[i]), float(self.up[i]))
-        return reach, np.array(self.solution.col_value)
+        return reach
 
     def cut(self) -> NDArray[np.int64]:
         """Cells whose capacity limited the last `push`; a lower bound of zero that no capacity widens does not count."""

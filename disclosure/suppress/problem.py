@@ -26,6 +26,7 @@ class Problem:
     cost    float64[n], of blanking a cell that is neither primary nor hidden; 0 for those.
     must    bool[n], blank in every pattern (primary, hidden); `never` bool[n], published in every pattern.
     falls   bool[n], whether a blank can be below its value for an attacker who knows it to be at least `lower`.
+    down, up  the outsider's range of a primary must contain [v - down, v + up], blanks being at least 0.
     alone   per person who is the only contributor of cells: those cells. `owner` int64[n], that person or -1.
     """
 
@@ -38,6 +39,8 @@ class Problem:
     alone: dict[int, frozenset[int]]
     owner: Ints
     insider: Insider
+    down: int
+    up: int
     columns: sparse.csc_array
     targets: Ints
 
@@ -51,7 +54,7 @@ class Problem:
         return cells
 
 
-def pose(system: System, objective: Objective, insider: Insider) -> Problem:
+def pose(system: System, objective: Objective, insider: Insider, down: int = 1, up: int = 1) -> Problem:
     """The problem of blanking `system` at least cost. `measure` is the objective alone, `cost` has the tie-break added."""
     value, cells = system.values.astype(np.float64) * system.weights, system.weights.copy()
     scale = max(float(value.max(initial=1.0)), 1.0)
@@ -76,6 +79,8 @@ def pose(system: System, objective: Objective, insider: Insider) -> Problem:
         alone={person: frozenset(known) for person, known in alone.items()},
         owner=owner,
         insider=insider,
+        down=down,
+        up=up,
         columns=system.equations.tocsc(),
         targets=np.flatnonzero(system.primary & ~system.fixed),
     )

@@ -1,0 +1,32 @@
+"""The attacker as judge of a pattern: the chooser proposes, `disclosure.attack` alone decides what is safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from disclosure.attack import Secrets, attack
+from disclosure.suppress.problem import Problem
+from disclosure.suppress.system import Bools, System
+
+Learned = list[tuple[tuple[int, ...], int]]
+Judge = Callable[[Bools], Learned]
+
+
+def secrets_of(system: System) -> Secrets:
+    """What an attack starts from."""
+    return Secrets(
+        system.values, system.equations, system.primary & ~system.fixed, system.lower,
+        system.people, system.first, system.last,
+    )  # fmt: skip
+
+
+def judge_of(problem: Problem) -> Judge:
+    """Who learns which cell from a pattern (bool[n]): (people, cell) pairs, () for the outsider. Empty: certified."""
+    secrets = secrets_of(problem.system)
+
+    def judge(blank: Bools) -> Learned:
+        found = attack(secrets, blank, insider=problem.insider, down=problem.down, up=problem.up)
+        learned: Learned = [((), cell) for cell in found.outsider]
+        return learned + list(found.insiders) + list(found.open)
+
+    return judge
