@@ -10,16 +10,27 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from disclosure.log.keyring import known_keys
+from disclosure.log.notes import load_public_keys
+from disclosure.memo import Memo
 from disclosure.store import private_folder, write_private
 from flows import registers
-from flows.desks import Encoded
-from flows.job import Job, make_job
+from flows.desks import Encoded, encode_at_desk, link_at_desk
+from flows.job import CODE_VERSION, Job, make_job
 from flows.progress import Progress
+from flows.runs import one_run_at_a_time
 from flows.settings import Settings
 from flows.state import State, open_state
+from flows.wire import pack_table, unpack_table
+from linkage.fields import SEPARATE
+from linkage.keys import create_key, load_key
 from linkage.link import Links, links_file
+from linkage.package import packages_in, read_manifest, read_package, write_package
 from schemas.errors import UsageError
+from schemas.quarantine import QuarantineLimit, write_quarantine
+from schemas.study import load_study
 from tabulation.tabulate import tabulate
 
 
@@ -51,13 +62,110 @@ def write_links(study_ref: str, data: Path, out: Path) -> int:
         return int(table.num_rows)
 
 
+def write_packages(study_ref: str, data: Path, out: Path) -> tuple[int, str]:
+    """`out`/<register>: one signed package per register of the study, profile `separate`; returns how many, and the key id.
+
+    A leaf records them. The linkage desk needs the packages and the signing key's public half, never the study secret.
+    """
+    settings = Settings.from_environment()
+    job = make_job(study_ref, data, settings)
+    if out.exists():
+        raise UsageError(f"{out} exists; packages are written into a new folder.")
+    with open_state(settings, create=True) as state, one_run_at_a_time(state):
+        state.require_key(job.study.id)
+        encoded = _encoded_apart(job, state)
+        keys, signer = state.keys(job.study.id), state.log.key
+        if signer is None:
+            raise UsageError("This state folder has no signing key; run `schakel setup` before encoding.")
+        _private(out)
+        for bron, blob in sorted(encoded.linkage.items()):
+            folder = out / bron.lower()
+            manifest = write_package(folder, bron, unpack_table(blob), keys, SEPARATE.profile, signer.private)
+            body: dict[str, object] = {"registers": [bron], "package": manifest.sha256} | _apart(keys.key_id)
+            state.append("encoded", body, job.study.id)
+        return len(encoded.linkage), keys.key_id
+
+
+def _encoded_apart(job: Job, state: State) -> Encoded:
+    listed = registers.quarantine_file(job, state)
+    try:
+        encoded = encode_at_desk(job.study_ref, job.data, state.key_file(job.study.id), SEPARATE.profile)
+    except QuarantineLimit as error:
+        write_quarantine(error.quarantine, listed)
+        raise QuarantineLimit(f"{str(error).rstrip('.')} (they are in {listed}).", error.quarantine) from None
+    write_quarantine(encoded.quarantine, listed)
+    return encoded
+
+
+def link_packages(study_ref: str, folders: list[Path], agencies: list[Path], out: Path) -> int:
+    """`out` as `write_links` makes it, from packages: `sleutel` is the keyed record pseudonym in hex; returns the rows.
+
+    agencies: PEM files with the public keys of those who encoded; packages of this installation need none.
+    """
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder; name the Parquet file to write.")
+    study = load_study(study_ref)
+    packages = [package for folder in folders for package in packages_in(folder)]
+    with open_state(Settings.from_environment(), create=True) as state:
+        with state.store.reading() as tx:
+            trusted = known_keys(tx)
+        trusted += [key for path in agencies for key in load_public_keys(path)]
+        signers = [Ed25519PublicKey.from_public_bytes(key) for key in trusted]
+        key_id = _expected_key(state, study.id) or read_manifest(packages[0], signers).key_id
+        files: dict[str, pa.Table] = {}
+        for package in packages:
+            bron, table = read_package(package, study.id, key_id, SEPARATE.profile, signers)
+            if bron in files:
+                raise UsageError(f"{package} is a second package of {bron}; give one package per register.")
+            files[bron] = table
+        links = _linked_apart(state, study.id, files)
+        records = {
+            bron: pa.table({"token": t.column("token"), "sleutel": [r.hex() for r in t.column("record").to_pylist()]})
+            for bron, t in files.items()
+        }
+        content = parquet_bytes(table := links_file(links, records))
+        _private(out.absolute().parent)
+        write_private(out, content)
+        state.append("links_made", {"registers": sorted(files)} | _apart(key_id), study.id)
+        body: dict[str, object] = {"registers": sorted(files), "file": hashlib.sha256(content).hexdigest()}
+        state.append("links_exported", body, study.id)
+        return int(table.num_rows)
+
+
+def _apart(key_id: str) -> dict[str, object]:
+    """What a leaf says of work under profile `separate`."""
+    return {"profile": SEPARATE.profile, "parameters": {"version": CODE_VERSION, "key": key_id}}
+
+
+def _expected_key(state: State, study: str) -> str | None:
+    """The id of the key that a study's packages are made with: this installation's, or that of those linked last."""
+    if state.key_file(study).exists():
+        return state.keys(study).key_id
+    bodies = [leaf["body"] for leaf in state.leaves(kind="links_made", study=study)]
+    used = [body["parameters"]["key"] for body in bodies if isinstance(body, dict) and "key" in body["parameters"]]
+    return used[-1] if used else None
+
+
+def _linked_apart(state: State, study: str, files: dict[str, pa.Table]) -> Links:
+    """Link at the link desk. Its map of person ids is sealed under a secret of its own: it has no study secret."""
+    secret = state.store.directory / "keys" / "link-desk.key"
+    if not secret.exists():
+        create_key(secret)
+    memo = Memo(state.store, f"{study} packages", load_key(secret))
+    stored = memo.persons()
+    blobs = {bron: pack_table(table) for bron, table in files.items()}
+    links = link_at_desk(blobs, None if stored is None else unpack_table(stored))
+    memo.keep_persons(pack_table(links.known))
+    return links
+
+
 @contextmanager
 def _linked(study_ref: str, data: Path, *, with_keys: bool) -> Iterator[tuple[Job, State, Encoded, Links]]:
     """Read, encode and link as a run does, without its flow: nothing is published, so nothing has to be resumed."""
     settings = Settings.from_environment()
     job = make_job(study_ref, data, settings)
     progress = Progress(f"Schakel: {job.study.id} from {data}")
-    with open_state(settings, create=True) as state:
+    with open_state(settings, create=True) as state, one_run_at_a_time(state):
         with progress.step("Reading and encoding the registers") as said:
             encoded = registers.encode(job, state, with_keys=with_keys)
             said.append(f"{encoded.quarantine.num_rows} row(s) set aside, see {registers.quarantine_file(job, state)}")

@@ -18,12 +18,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from linkage import bloom, normalise
+from linkage.dual import dual_columns, dual_encodings
 from linkage.fields import (
     DIGIT_BITS,
     DIGIT_HASHES,
     RECORD_BITS,
     RECORD_HASHES,
     REGISTER,
+    SCHEMES,
+    SEPARATE,
     TOKEN_BITS,
     TOKEN_HASHES,
     TOKEN_SLOTS,
@@ -69,22 +72,24 @@ class _Distinct:
 
 def encode_registers(intake: Registers, keys: StudyKeys, profile: str) -> Encoded:
     """Encode all registers of a study. UsageError for a profile that does not exist or a register that is unknown."""
-    if profile != "single-site":
-        raise UsageError(f"There is no linkage profile '{profile}'; use single-site.")
+    if profile not in SCHEMES:
+        raise UsageError(f"There is no linkage profile '{profile}'; use {' or '.join(SCHEMES)}.")
     linkage, attributes, kept = {}, {}, {}
     for bron, table in intake.registers.items():
         if bron not in RECORD_KEY:
             raise UsageError(f"There is no register '{bron}' to encode; the registers are {', '.join(RECORD_KEY)}.")
         tokens = pa.array([secrets.token_bytes(16) for _ in range(table.num_rows)], pa.binary(16))
-        linkage[bron] = _shuffled(linkage_table(bron, table, tokens, keys))
+        linkage[bron] = _shuffled(linkage_table(bron, table, tokens, keys, profile))
         attributes[bron] = _shuffled(attribute_table(bron, table, tokens))
         kept[bron] = _shuffled(pa.table({"token": tokens, "sleutel": table.column(RECORD_KEY[bron])}))
     return Encoded(linkage, attributes, kept)
 
 
-def linkage_table(bron: str, table: pa.Table, tokens: pa.Array, keys: StudyKeys) -> pa.Table:
+def linkage_table(bron: str, table: pa.Table, tokens: pa.Array, keys: StudyKeys, profile: str) -> pa.Table:
     """The linkage file of one register: token, pseudonyms, and the encodings of the profile."""
     columns = {"token": tokens, **pseudonyms(bron, table, keys)}
+    if profile == SEPARATE.profile:
+        return pa.table(columns | _whole_records(table, columns["record"].to_pylist(), keys))
     cleartext = {
         "surname": table.column("achternaam").to_pylist(),
         "given": table.column("voornamen").to_pylist(),
@@ -95,6 +100,13 @@ def linkage_table(bron: str, table: pa.Table, tokens: pa.Array, keys: StudyKeys)
     for place, name in enumerate(("year", "month", "day")):
         cleartext[name] = [parts[place] for parts in births]
     return pa.table(columns | encode_fields(cleartext, REGISTER, keys))
+
+
+def _whole_records(table: pa.Table, records: list[bytes], keys: StudyKeys) -> dict[str, pa.Array]:
+    sources = {"surname": "achternaam", "given": "voornamen", "birth": "geboortedatum"}
+    sources |= {"sex": "geslacht", "nationality": "nationaliteit"}
+    cleartext = {name: table.column(source).to_pylist() for name, source in sources.items()}
+    return dual_columns(dual_encodings(cleartext, records, keys))
 
 
 def pseudonyms(bron: str, table: pa.Table, keys: StudyKeys) -> dict[str, pa.Array]:

@@ -7,6 +7,8 @@ digits   a part of a date: one keyed 64-bit value `<field>_h` (8 bytes) and a fi
          digits with their places, so that one mistyped digit still looks alike.
 value    a code: one keyed 64-bit value `<field>_h`.
 A missing field is null in all its columns. Nothing is in clear.
+
+Profile `separate` has no field: two encodings of whole records (`linkage.dual`) and the pseudonyms are all there is.
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ TOKEN_SLOTS = 4
 TOKEN_HASHES = 10
 RECORD_HASHES = 15
 DIGIT_HASHES = 8
+# The two encodings of profile `separate`, and the share of their bits that is flipped: from 0 to .10 the graph matcher
+# loses what is left to it, beyond that linkage loses faster (docs/linkage.md has the table).
+DUAL_FLIP = 0.10
+DUAL_BITS = RECORD_BITS
 
 Form = Literal["tokens", "digits", "value"]
 
@@ -49,18 +55,20 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Scheme:
-    """The fields of one kind of linkage file and how they are compared."""
+    """One kind of linkage file: encodings of whole records (1,024 bits each), fields, and how fields are compared."""
 
+    profile: str
+    records: tuple[str, ...]
     fields: tuple[Field, ...]
     comparisons: tuple[Comparison, ...]
 
     def arrow(self) -> pa.Schema:
-        """The columns of a linkage file under this scheme (profile `single-site`)."""
+        """The columns of a linkage file under this scheme."""
         columns = [
             pa.field("token", pa.binary(16)),
             pa.field("subject", pa.binary(32)),
             pa.field("record", pa.binary(32)),
-            pa.field("record_f", pa.binary(RECORD_BITS // 8)),
+            *(pa.field(name, pa.binary(RECORD_BITS // 8)) for name in self.records),
         ]
         for field in self.fields:
             columns += [pa.field(name, pa.binary(width)) for name, width in field_columns(field)]
@@ -78,6 +86,8 @@ def field_columns(field: Field) -> list[tuple[str, int]]:
 
 # Surname and first names share a domain because they are swapped in practice; day and month for the same reason.
 REGISTER = Scheme(
+    profile="single-site",
+    records=("record_f",),
     fields=(
         Field("surname", "tokens", "name"),
         Field("given", "tokens", "name"),
@@ -94,3 +104,5 @@ REGISTER = Scheme(
         Comparison("value", ("nationality",)),
     ),
 )
+SEPARATE = Scheme(profile="separate", records=("birth_r", "names_r"), fields=(), comparisons=())
+SCHEMES = {scheme.profile: scheme for scheme in (REGISTER, SEPARATE)}

@@ -36,7 +36,7 @@ def popcount(typing_context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=True)
 def _walk(
     left: Words, counts_left: Index, tiles: Words, counts: Index, least: Index, low: Index, high: Index,
     rows: Index, columns: Index,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from linkage.evaluate import as_dict, precision, recall_without_number, strangers_linked
-from linkage.evidence import Built, build
-from linkage.fields import REGISTER, Scheme
+from linkage.fields import REGISTER, SEPARATE, Scheme
 from linkage.index import same_subject
-from linkage.model import SUBJECT, Evidence, LevelClassifier, total_bits, weights
+from linkage.judge import judge
+from linkage.judged import Judged, Pair, Rules
+from linkage.model import SUBJECT
+from linkage.records import alike
 from linkage.resolve import Edge, Persons, person_ids, resolve
 from linkage.subjects import plausible
 from linkage.views import Index, Views, load_views
@@ -41,6 +41,7 @@ class LinkParameters:
                somebody's second.
     threshold  posterior from which a pair links; one half makes the fewest errors of both kinds together.
     grey       posteriors in this band go to clerical review.
+    scheme     the fields of the linkage files; files of profile `separate` are known by their columns.
     """
 
     unique: frozenset[str] = frozenset({"IND"})
@@ -81,28 +82,22 @@ class _Entities:
 
 def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Table | None) -> Links:
     """Persons over all registers. InputRefused when a linkage file or the known map has another layout."""
-    views = load_views(linkage, parameters.scheme)
+    scheme = scheme_of(linkage, parameters.scheme)
+    views = load_views(linkage, scheme)
     entities = _entities(views)
     earlier, highest = _earlier(known, entities.records)
-    sure, conflicts = _by_number(views, entities)
-    built = build(views, parameters.scheme, parameters.unique) if len(views) > 1 else None
-    edges = list(sure)
-    doubts: list[Doubt] = []
-    pair_weight: dict[tuple[int, int], float] = {}
-    quality: dict[str, object] = {}
-    uncertain = UNCERTAIN.empty_table()
-    if built is not None and len(built.evidence.levels):
-        evidence = built.evidence
-        model = LevelClassifier(evidence)
-        frame = model.frame()
-        model.fit(frame)
-        posterior = model.prob(frame).to_numpy()
-        found, pair_weight = _probable(evidence, model, posterior, parameters.threshold, sure)
-        edges += found
-        doubts = _grey(evidence, posterior, parameters.grey)
-        quality = _quality(built, model, posterior, parameters, sure, views)
-        uncertain = _uncertain(evidence, posterior, sure, views)
-    persons = resolve(edges, pair_weight, entities.registers, entities.records, parameters.unique, earlier)
+    sure, conflicts = _by_number(views, entities, scheme)
+    pairs = {(edge.left, edge.right) for edge in sure}
+    judged = judge(views, scheme, Rules(parameters.unique, parameters.threshold, parameters.grey), pairs)
+    persons = resolve(
+        sure + _probable(judged, parameters.threshold, pairs),
+        dict(zip(zip(judged.left.tolist(), judged.right.tolist(), strict=True), judged.weight.tolist(), strict=True)),
+        entities.registers,
+        entities.records,
+        parameters.unique,
+        earlier,
+        judged.absent,
+    )
     ids = person_ids(persons.cluster, entities.records, earlier, highest)
     counts = {"deterministic_links": len(sure), "conflicts": len(conflicts), "cut_links": len(persons.cut)}
     return Links(
@@ -111,9 +106,9 @@ def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Tab
             linkage, views, entities, sure, {e for pair in conflicts for e in pair}, parameters.unique
         ),
         known=_known_table(known, entities.records, ids),
-        review=_review(doubts, conflicts, views),
-        quality=counts | quality,
-        uncertain=uncertain,
+        review=_review(_doubts(judged), conflicts, views),
+        quality=counts | {"profile": scheme.profile} | judged.quality,
+        uncertain=_uncertain(judged, sure, views),
     )
 
 
@@ -156,14 +151,22 @@ def _earlier(known: pa.Table | None, records: list[bytes]) -> tuple[list[int | N
     return [ids.get(record) for record in records], max(ids.values())
 
 
-def _by_number(views: dict[str, Views], entities: _Entities) -> tuple[list[Edge], set[tuple[int, int]]]:
+def scheme_of(linkage: dict[str, pa.Table], otherwise: Scheme) -> Scheme:
+    """SEPARATE when the files have its columns, else `otherwise`. InputRefused when only some have them."""
+    separate = {set(SEPARATE.arrow().names) <= set(table.column_names) for table in linkage.values()}
+    if len(separate) > 1:
+        raise InputRefused("The linkage files are of two profiles; have all registers encoded for the same one.")
+    return SEPARATE if True in separate else otherwise
+
+
+def _by_number(views: dict[str, Views], entities: _Entities, scheme: Scheme) -> tuple[list[Edge], set[tuple[int, int]]]:
     """Links by equal numbers that can be one person, and the pairs of entities whose equal numbers contradict them."""
     sure: dict[tuple[int, int], Edge] = {}
     doubtful: set[tuple[int, int]] = set()
     for bron_a, bron_b in combinations_with_replacement(views, 2):
         a, b = views[bron_a], views[bron_b]
         left, right = same_subject(a, b)
-        ok = plausible(a, b, left, right)
+        ok = plausible(a, b, left, right) if scheme.fields else alike(a, b, left, right)
         ends = zip(a.entity[left] + entities.offset[bron_a], b.entity[right] + entities.offset[bron_b], ok, strict=True)
         for i, j, one_person in ends:
             pair = (int(i), int(j))
@@ -176,21 +179,22 @@ def _by_number(views: dict[str, Views], entities: _Entities) -> tuple[list[Edge]
     return [sure[pair] for pair in sorted(sure)], doubtful - set(sure)
 
 
-def _probable(
-    evidence: Evidence, model: LevelClassifier, posterior: NDArray[np.float64], threshold: float, sure: list[Edge]
-) -> tuple[list[Edge], dict[tuple[int, int], float]]:
-    """Links by posterior, and the weight of every compared pair (bits, before the prior)."""
-    parameters = model.kernel.parameters
-    weight = weights(evidence, parameters).sum(axis=1)
-    bits = total_bits(evidence, parameters)
-    ends = list(zip(evidence.left.tolist(), evidence.right.tolist(), strict=True))
-    by_number = {(edge.left, edge.right) for edge in sure}
-    edges = [
-        Edge(*ends[row], float(weight[row]), float(bits[row]), "probabilistic")
-        for row in np.flatnonzero(posterior >= threshold)
-        if ends[row] not in by_number
+def _probable(judged: Judged, threshold: float, sure: set[Pair]) -> list[Edge]:
+    """Links by posterior, those by number apart."""
+    rows = np.flatnonzero(judged.posterior >= threshold).tolist()
+    ends = [(int(judged.left[row]), int(judged.right[row])) for row in rows]
+    return [
+        Edge(*end, float(judged.weight[row]), float(judged.bits[row]), "probabilistic")
+        for row, end in zip(rows, ends, strict=True)
+        if end not in sure
     ]
-    return edges, dict(zip(ends, weight.tolist(), strict=True))
+
+
+def _doubts(judged: Judged) -> list[Doubt]:
+    return [
+        (int(judged.left[row]), int(judged.right[row]), float(judged.posterior[row]), words)
+        for row, words in judged.levels.items()
+    ]
 
 
 def _persons_table(
@@ -262,22 +266,6 @@ def _known_table(known: pa.Table | None, records: list[bytes], ids: list[int]) -
     return pa.table({"record": order, "person_id": [merged[record] for record in order]}, schema=KNOWN)
 
 
-def _grey(evidence: Evidence, posterior: NDArray[np.float64], band: tuple[float, float]) -> list[Doubt]:
-    """Pairs in the grey band with the names of their levels."""
-    return [
-        (
-            int(evidence.left[row]),
-            int(evidence.right[row]),
-            float(posterior[row]),
-            " ".join(
-                f"{name}={levels[evidence.levels[row, column]]}"
-                for column, (name, levels) in enumerate(evidence.columns.items())
-            ),
-        )
-        for row in np.flatnonzero((posterior >= band[0]) & (posterior < band[1]))
-    ]
-
-
 def _review(doubts: list[Doubt], conflicts: set[tuple[int, int]], views: dict[str, Views]) -> pa.Table:
     """Pairs for clerical review: a token of each side, the posterior, and the level names per field; never a value."""
     token = _first_tokens(views)
@@ -297,47 +285,11 @@ def _first_tokens(views: dict[str, Views]) -> list[bytes]:
     return out
 
 
-def _uncertain(
-    evidence: Evidence, posterior: NDArray[np.float64], sure: list[Edge], views: dict[str, Views]
-) -> pa.Table:
+def _uncertain(judged: Judged, sure: list[Edge], views: dict[str, Views]) -> pa.Table:
     token = _first_tokens(views)
     probability = {(edge.left, edge.right): 1.0 for edge in sure}
-    for row in np.flatnonzero(posterior >= NEGLIGIBLE):
-        probability.setdefault((int(evidence.left[row]), int(evidence.right[row])), float(posterior[row]))
+    for row in np.flatnonzero(judged.posterior >= NEGLIGIBLE):
+        probability.setdefault((int(judged.left[row]), int(judged.right[row])), float(judged.posterior[row]))
     pairs = sorted(probability)
     columns = [[token[i] for i, _ in pairs], [token[j] for _, j in pairs], [probability[pair] for pair in pairs]]
     return pa.table(columns, schema=UNCERTAIN)
-
-
-def _quality(
-    built: Built, model: LevelClassifier, posterior: NDArray[np.float64], parameters: LinkParameters,
-    sure: list[Edge], views: dict[str, Views],
-) -> dict[str, object]:  # fmt: skip
-    """Per pair of registers what was linked and what is known of the errors, and what the model says of itself."""
-    evidence, fitted = built.evidence, model.kernel.parameters
-    pairs = {(edge.left, edge.right) for edge in sure}
-    ends = zip(evidence.left.tolist(), evidence.right.tolist(), strict=True)
-    by_number = np.fromiter((end in pairs for end in ends), dtype=bool, count=len(posterior))
-    linked = (posterior >= parameters.threshold) | by_number
-    registers = {}
-    for place, (left, right) in enumerate(combinations(views, 2)):
-        here = linked & (evidence.group == place)
-        part: dict[str, object] = {"links": int(here.sum()), "by_number": int((here & by_number).sum())}
-        side = right if right in built.strangers else left
-        if side in built.strangers:
-            other = evidence.left if side == right else evidence.right
-            free = views[left if side == right else right].entities - len(np.unique(other[here]))
-            strangers = built.strangers[side]
-            known = replace(strangers, group=np.full(len(strangers.levels), place, dtype=np.int64))
-            hits = strangers_linked(total_bits(known, fitted), known.left, known.right)
-            part["precision"] = as_dict(precision(hits, views[side].entities, free, int(here.sum())))
-        registers[f"{left}+{right}"] = part
-    return {
-        "registers": registers,
-        "recall_without_number": as_dict(recall_without_number(evidence, fitted, by_number, parameters.threshold)),
-        "em_rounds": model.kernel.rounds,
-        "em_refused": model.kernel.refused,
-        "pairs_compared": len(posterior),
-        "grey": int(((posterior >= parameters.grey[0]) & (posterior < parameters.grey[1])).sum()),
-        "model_precision": float(posterior[linked & ~by_number].mean()) if (linked & ~by_number).any() else 1.0,
-    }

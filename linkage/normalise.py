@@ -54,6 +54,12 @@ def name_tokens(text: str | None) -> tuple[str, ...]:
     return tuple(kept)
 
 
+def first_part(text: str | None) -> str | None:
+    """The first part of a name as written, particles apart: what stays when later parts are left out."""
+    words = [word for word in map(fold, _BREAKS.split((text or "")[:MAX_NAME])) if word]
+    return next((word for word in words if word not in PARTICLES), words[0] if words else None)
+
+
 def birth_parts(text: str | None) -> BirthParts:
     """Year (4 digits), month and day (2 digits) of an ISO date; `00`, `0000` or an absent date leave None."""
     if not text:

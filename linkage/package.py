@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import pyarrow.parquet as pq
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from linkage.fields import REGISTER, SCHEMA_VERSION
+from linkage.fields import SCHEMA_VERSION, SCHEMES
 from linkage.keys import StudyKeys
 from schemas.errors import InputRefused, IntegrityError, UsageError
 
@@ -61,13 +62,31 @@ def write_package(
     return manifest
 
 
-def read_package(folder: Path, study: str, key_id: str, profile: str, agency: Ed25519PublicKey) -> tuple[str, pa.Table]:
+def read_manifest(folder: Path, agencies: Sequence[Ed25519PublicKey]) -> Manifest:
+    """The manifest of a package that one of `agencies` signed.
+
+    IntegrityError (6) when it is missing, was changed or nobody known signed it; InputRefused (3) for another layout.
+    """
+    text, signature = _bytes(folder / MANIFEST), _bytes(folder / SIGNATURE)
+    if not any(_signed(agency, signature, text) for agency in agencies):
+        raise IntegrityError(
+            f"{folder / MANIFEST} does not carry the signature of an agency that is known here; do not use it."
+        )
+    try:
+        return Manifest(**json.loads(text))
+    except (TypeError, ValueError):
+        raise InputRefused(f"{folder / MANIFEST} is of another version than this one reads; encode again.") from None
+
+
+def read_package(
+    folder: Path, study: str, key_id: str, profile: str, agencies: Sequence[Ed25519PublicKey]
+) -> tuple[str, pa.Table]:
     """The register's name and its linkage file.
 
     IntegrityError (6) when a file is missing or was changed or another agency signed it; InputRefused (3) when the
     package is for another study, key, profile or schema version.
     """
-    manifest = _verified(folder, agency)
+    manifest = read_manifest(folder, agencies)
     expected = {"schema_version": SCHEMA_VERSION, "study": study, "key_id": key_id, "profile": profile}
     for name, value in expected.items():
         if getattr(manifest, name) != value:
@@ -78,21 +97,25 @@ def read_package(folder: Path, study: str, key_id: str, profile: str, agency: Ed
     if hashlib.sha256(content).hexdigest() != manifest.sha256:
         raise IntegrityError(f"{folder / LINKAGE} is not the file its manifest describes; ask the agency for it again.")
     table = pq.read_table(pa.BufferReader(content))
-    if table.num_rows != manifest.rows or not table.schema.equals(REGISTER.arrow()):
+    if table.num_rows != manifest.rows or not table.schema.equals(SCHEMES[profile].arrow()):
         raise InputRefused(f"{folder / LINKAGE} has other columns or rows than its manifest; have it encoded again.")
     return manifest.bron, table
 
 
-def _verified(folder: Path, agency: Ed25519PublicKey) -> Manifest:
-    text = _bytes(folder / MANIFEST)
+def packages_in(folder: Path) -> list[Path]:
+    """`folder` when it is a package, else the packages in it, sorted. UsageError when there is none."""
+    found = [folder] if (folder / MANIFEST).exists() else sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    if not found:
+        raise UsageError(f"{folder} is no package and holds none; name what `schakel encode` wrote.")
+    return found
+
+
+def _signed(agency: Ed25519PublicKey, signature: bytes, text: bytes) -> bool:
     try:
-        agency.verify(_bytes(folder / SIGNATURE), text)
+        agency.verify(signature, text)
     except InvalidSignature:
-        raise IntegrityError(f"{folder / MANIFEST} does not carry the agency's signature; do not use it.") from None
-    try:
-        return Manifest(**json.loads(text))
-    except (TypeError, ValueError):
-        raise InputRefused(f"{folder / MANIFEST} is of another version than this one reads; encode again.") from None
+        return False
+    return True
 
 
 def _bytes(path: Path) -> bytes:

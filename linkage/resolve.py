@@ -66,8 +66,12 @@ def resolve(
     records: list[bytes],
     unique: frozenset[str],
     known: list[int | None],
+    absent: float = NEVER_COMPARED,
 ) -> Persons:
-    """Clusters of entities. `registers`, `records`, `known`: per entity its register, pseudonym and earlier id."""
+    """Clusters of entities. `registers`, `records`, `known`: per entity its register, pseudonym and earlier id.
+
+    absent: the weight in bits of a pair that `pair_weight` does not have.
+    """
     clusters = _Clusters(registers, unique, known)
     by_id: dict[int, int] = {}
     for entity, person in enumerate(known):
@@ -78,7 +82,9 @@ def resolve(
     for edge in sorted(edges, key=lambda e: (e.rule != "deterministic", -e.bits, records[e.left], records[e.right])):
         x, y = clusters.of[edge.left], clusters.of[edge.right]
         if x != y:
-            if clusters.contradicts(x, y) or _against(edge, clusters.members[x], clusters.members[y], pair_weight):
+            if clusters.contradicts(x, y) or _against(
+                edge, clusters.members[x], clusters.members[y], pair_weight, absent
+            ):
                 cut.append(edge)
                 continue
             clusters.merge(x, y)
@@ -88,7 +94,7 @@ def resolve(
     return Persons(clusters.of, rule, bits, cut)
 
 
-def _against(edge: Edge, x: list[int], y: list[int], pair_weight: dict[tuple[int, int], float]) -> bool:
+def _against(edge: Edge, x: list[int], y: list[int], pair_weight: dict[tuple[int, int], float], absent: float) -> bool:
     """Whether the other pairs that a link would bring together outweigh it."""
     if edge.rule == "deterministic":
         return False
@@ -97,7 +103,7 @@ def _against(edge: Edge, x: list[int], y: list[int], pair_weight: dict[tuple[int
         for j in y:
             pair = (min(i, j), max(i, j))
             if pair != (edge.left, edge.right):
-                others += pair_weight.get(pair, NEVER_COMPARED)
+                others += pair_weight.get(pair, absent)
     return edge.bits + others < 0
 
 

@@ -81,7 +81,7 @@ def load_views(linkage: dict[str, pa.Table], scheme: Scheme) -> dict[str, Views]
         missing = [name for name in scheme.arrow().names if name not in table.column_names]
         if missing:
             raise InputRefused(
-                f"The linkage file of {bron} lacks {', '.join(missing)}; encode it for profile single-site."
+                f"The linkage file of {bron} lacks {', '.join(missing)}; encode it for profile {scheme.profile}."
             )
     codes = _subject_codes(linkage)
     return {bron: _load(bron, linkage[bron], codes[bron], scheme) for bron in sorted(linkage)}
@@ -99,7 +99,8 @@ def _subject_codes(linkage: dict[str, pa.Table]) -> dict[str, Index]:
 
 
 def _load(bron: str, table: pa.Table, subject: Index, scheme: Scheme) -> Views:
-    words = {"record_f": words_of(table.column("record_f"), scheme.arrow().field("record_f").type.byte_width)}
+    widths = scheme.arrow()
+    words = {name: words_of(table.column(name), widths.field(name).type.byte_width) for name in scheme.records}
     present = {}
     for part in scheme.fields:
         for name, width in field_columns(part):

@@ -9,6 +9,7 @@ import typer
 
 from flows.cli.app import HOLDER, OPERATE, app
 from flows.cli.options import DataOption, HolderOption, OutOption, StudyArgument, must_be_holder
+from schemas.errors import UsageError
 
 
 @app.command(rich_help_panel=HOLDER)
@@ -24,17 +25,43 @@ def tabulate(
 
 
 @app.command(rich_help_panel=HOLDER)
+def encode(study: StudyArgument, data: DataOption, out: OutOption) -> None:
+    """Encode the registers of a study into signed packages for a linkage desk; no name, number or key is in them."""
+    from flows.exact import write_packages
+
+    count, key_id = write_packages(study, data, out)
+    typer.echo(f"{count} package(s) in {out}, made with key {key_id}: for the linkage desk, which never gets that key.")
+
+
+@app.command(rich_help_panel=HOLDER)
 def link(
     study: StudyArgument,
     out: OutOption,
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder with the register extracts.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Folder with the register extracts.")
+    ] = None,
+    package: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--package", metavar="PACKAGE", help="What `schakel encode` wrote, instead of --data; repeatable."
+        ),
+    ] = None,
+    agency: Annotated[
+        list[Path] | None,
+        typer.Option("--agency", metavar="PEM", help="Public key of an agency that signed a package; repeatable."),
+    ] = None,
     i_am_the_data_holder: HolderOption = False,
 ) -> None:
     """Write who is who over the registers: bron, sleutel, person_id, weight, readable by you alone."""
     must_be_holder(i_am_the_data_holder, "Links")
-    from flows.exact import write_links
+    from flows.exact import link_packages, write_links
 
-    rows = write_links(study, data, out)
+    if data is not None and not package:
+        rows = write_links(study, data, out)
+    elif package and data is None:
+        rows = link_packages(study, package, agency or [], out)
+    else:
+        raise UsageError("Give either --data with the extracts or --package with what agencies encoded.")
     typer.echo(f"{rows} records linked in {out}: not safe to share.")
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from linkage.encode import encode_registers
 from linkage.keys import StudyKeys
 from linkage.link import LinkParameters, link
-from linkage.package import read_package, write_package
+from linkage.package import packages_in, read_package, write_package
 from schemas.errors import InputRefused, IntegrityError, UsageError
 from tests.linkage.loader import Loaded, load
 
@@ -38,7 +38,7 @@ def package(tmp_path, loaded, signer):
 
 def _read(folder, signer, **change):
     asked = {"study": "nr2015", "key_id": KEYS.key_id, "profile": "single-site"} | change
-    return read_package(folder, **asked, agency=signer.public_key())
+    return read_package(folder, **asked, agencies=[signer.public_key()])
 
 
 def test_round_trip_without_a_key(package, signer):
@@ -103,3 +103,10 @@ def test_another_agencys_signature_is_refused(package):
 def test_a_package_is_never_overwritten(package, signer):
     with pytest.raises(UsageError, match="exists"):
         write_package(package[0], "DTV", package[1], KEYS, "single-site", signer)
+
+
+def test_a_folder_of_packages_and_a_folder_of_none(package, tmp_path):
+    assert packages_in(package[0]) == [package[0]] == packages_in(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no package"):
+        packages_in(tmp_path / "empty")
