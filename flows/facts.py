@@ -1,19 +1,36 @@
-"""What the method note says about a release besides its tables: policy, parameters, budgets, linkage."""
+"""What the method note says about a release besides its tables: policy, parameters, budgets, linkage, in whole sentences."""
 
 from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
 
 from disclosure.noise.plan import plan
 from flows.job import CODE_VERSION, PROFILE, Job
 from flows.publication import AudienceFacts, LinkageFacts, MethodFacts
 from linkage.link import Links
+from schemas.catalogue import Catalogue
 from schemas.policy import AudiencePolicy
 from schemas.policy_noise import NoisePolicy, Population
+from schemas.policy_suppression import SuppressionPolicy
 from schemas.study import Text
 
 CONTACT = Text(
     nl="de gegevenshouder die deze cijfers publiceert",
     en="the data holder who publishes these figures",
 )
+ATTACKERS = {
+    "none": Text(nl="een lezer die alleen deze tabellen kent", en="a reader who knows these tables only"),
+    "person": Text(
+        nl="een lezer die alleen deze tabellen kent, en iemand die er zelf in staat en zijn eigen gegevens kent",
+        en="a reader who knows these tables only, and somebody who is in them and knows his own data",
+    ),
+    "pair": Text(
+        nl="een lezer die alleen deze tabellen kent, en twee mensen die erin staan en hun gegevens samenleggen",
+        en="a reader who knows these tables only, and two people who are in them and put their data together",
+    ),
+}
 
 
 def method_facts(job: Job, links: Links) -> MethodFacts:
@@ -24,8 +41,8 @@ def method_facts(job: Job, links: Links) -> MethodFacts:
         policy_version=job.policy.version,
         policy_digest=job.policy_digest,
         statement=Text(nl=job.policy.statement["nl"], en=job.policy.statement["en"]),
-        public=_audience(job.policy.public),
-        restricted=_audience(job.policy.restricted),
+        public=_audience(job.policy.public, job.catalogue),
+        restricted=_audience(job.policy.restricted, job.catalogue),
         linkage=_linkage(links) if len(job.study.registers) > 1 else None,
         code_version=CODE_VERSION,
         contact=CONTACT,
@@ -33,45 +50,157 @@ def method_facts(job: Job, links: Links) -> MethodFacts:
     )
 
 
-def _audience(policy: AudiencePolicy) -> AudienceFacts:
+def _audience(policy: AudiencePolicy, catalogue: Catalogue) -> AudienceFacts:
     parameters: list[Text] = []
     budget: list[Text] = []
     if policy.suppression is not None:
-        least = policy.suppression.threshold
-        parameters.append(
-            Text(
-                nl=f"Aantallen onder de {least} zijn weggelaten, en daarbij zoveel andere dat niemand ze kan terugrekenen.",
-                en=f"Counts below {least} are left out, and as many others as it takes that nobody can work them out.",
-            )
-        )
+        parameters += _suppression(policy.suppression)
     if policy.noise is not None:
-        parameters += _errors(policy.noise)
-        budget += [_budget(population) for population in policy.noise.populations]
+        parameters += _errors(policy.noise, catalogue)
+        for population in policy.noise.populations:
+            budget.append(_budget(population, catalogue))
+            parameters.append(_counted_once(population, catalogue))
     return AudienceFacts(policy.regime, tuple(parameters), tuple(budget))
 
 
-def _errors(noise: NoisePolicy) -> list[Text]:
-    return [Text(nl=f"{row.table}: {row.words.nl}.", en=f"{row.table}: {row.words.en}.") for row in plan(noise).rows]
+def _suppression(rules: SuppressionPolicy) -> list[Text]:
+    least, attacker = rules.threshold, ATTACKERS[rules.insider]
+    zeros = rules.zeros == "published"
+    return [
+        Text(
+            nl=f"Aantallen van 1 tot en met {least - 1} zijn weggelaten, en daarbij zoveel andere dat niemand ze kan terugrekenen.",
+            en=f"Counts from 1 to {least - 1} are left out, and as many others as it takes that nobody can work them out.",
+        ),
+        Text(
+            nl="Nullen worden getoond: een punt is dus ten minste 1." if zeros else "Ook nullen worden beschermd.",
+            en="Zeros are shown: a dot is therefore at least 1." if zeros else "Zeros are protected as well.",
+        ),
+        Text(
+            nl=f"Gemiddelden van minder dan {rules.minimum_n} mensen zijn weggelaten.",
+            en=f"Means of fewer than {rules.minimum_n} people are left out.",
+        ),
+        Text(nl=f"Bestand tegen: {attacker.nl}.", en=f"Safe against: {attacker.en}."),
+    ]
 
 
-def _budget(population: Population) -> Text:
-    delta = "" if population.delta is None else f", delta {population.delta:g}"
+def _errors(noise: NoisePolicy, catalogue: Catalogue) -> list[Text]:
+    """How far off the numbers of each table are expected to be."""
+    found = []
+    for row in plan(noise).rows:
+        title = catalogue.entry(row.table).titles
+        found.append(Text(nl=f"{title.nl}: {_comma(row.words.nl)}.", en=f"{title.en}: {row.words.en}."))
+    return found
+
+
+def _comma(words: str) -> str:
+    """Numbers as Dutch readers write them."""
+    return re.sub(r"(?<=\d)\.(?=\d)", ",", words)
+
+
+def _people(population: Population, catalogue: Catalogue) -> Text:
+    """The people of a budget, named by what their tables count."""
+    counted = dict.fromkeys(catalogue.entry(table).population for table in population.published)
+    labels = [catalogue.populations[name].label for name in counted]
+    return Text(nl="; ".join(label.nl for label in labels), en="; ".join(label.en for label in labels))
+
+
+def _budget(population: Population, catalogue: Catalogue) -> Text:
+    """The price of this edition per person, and what it lets a reader learn at most: odds times e^epsilon."""
+    people = _people(population, catalogue)
+    epsilon, odds = population.epsilon, math.exp(population.epsilon)
+    most = f"{100 * odds / (1 + odds):.0f}"
+    delta = population.delta
+    but_nl = "" if delta is None else f", op een kans van {delta:g} na (delta)"
+    but_en = "" if delta is None else f", but for a chance of {delta:g} (delta)"
     return Text(
-        nl=f"{population.id}: epsilon {population.epsilon:g}{delta} per persoon en uitgave; punten onder de "
-        f"{population.threshold} zijn leeg gelaten, hun interval staat er.",
-        en=f"{population.id}: epsilon {population.epsilon:g}{delta} per person and edition; points below "
-        f"{population.threshold} are blank, their interval stays.",
+        nl=f"{_capital(people.nl)}: epsilon {_comma(f'{epsilon:g}')} per persoon voor deze uitgave. Wie vooraf dacht dat iemand "
+        f"er evengoed wel als niet in kan staan, kan dat na lezen voor hooguit {most} % zeker weten{but_nl}. Punten waarvan het "
+        f"getal met ruis onder de {population.threshold} ligt, zijn leeg; hun interval staat er.",
+        en=f"{_capital(people.en)}: epsilon {epsilon:g} per person for this edition. A reader who thought it even odds that "
+        f"somebody is in the figures can be at most {most}% sure after reading{but_en}. Points whose noisy number is below "
+        f"{population.threshold} are blank; their interval stays.",
     )
+
+
+def _counted_once(population: Population, catalogue: Catalogue) -> Text:
+    """What one person can add, and what was left out for it (how much that is would itself say something about people)."""
+    people = _people(population, catalogue)
+    clamped = "".join(f"; {mean.lower}-{mean.upper}" for mean in population.means[:1])[2:]
+    if population.units > 1:
+        nl = (
+            f"ieder telt met een van zijn zaken mee, door het lot gekozen; van verdere zaken telt er ten hoogste {population.units - 1} "
+            "mee, als een enkel getal dat naar verhouding is verdeeld. Wat daarboven ligt, is weggelaten"
+        )
+        en = (
+            f"everybody counts with one case, drawn by lot; of further cases at most {population.units - 1} counts, as a single "
+            "number that is spread by share. What lies beyond is left out"
+        )
+    elif population.identities > 1:
+        nl = f"iemand zonder gemeenschappelijk nummer kan {population.identities} keer meetellen; de ruis is daarop berekend"
+        en = f"somebody without a common number can count {population.identities} times; the noise allows for it"
+    else:
+        nl = "ieder telt in elke meting ten hoogste een keer mee; verdere zaken van dezelfde persoon zijn weggelaten"
+        en = "everybody counts at most once in each measurement; further cases of the same person are left out"
+    if clamped:
+        nl += f". Voor gemiddelden tellen leeftijden buiten {clamped} als de dichtstbijzijnde grens"
+        en += f". For means, ages outside {clamped} count as the nearer end"
+    return Text(nl=f"{_capital(people.nl)}: {nl}.", en=f"{_capital(people.en)}: {en}.")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _linkage(links: Links) -> LinkageFacts:
     profile = Text(
-        nl=f"profiel {PROFILE}: de gegevenshouder versleutelt, koppelt en telt in gescheiden processen",
-        en=f"profile {PROFILE}: the data holder encodes, links and counts in processes kept apart",
+        nl="Openbare tabellen gebruiken alleen koppelingen op een gelijk V-nummer, omdat zo niemands rijen van die van een ander "
+        "afhangen. Tabellen onder afspraak gebruiken daarnaast koppelingen op naam en geboortedatum die ver genoeg overeenkomen. "
+        f"De gegevenshouder versleutelt, koppelt en telt in processen die elkaars gegevens niet zien (profiel {PROFILE})",
+        en="Public tables use links by an equal V-number only, because then nobody's rows depend on another's. Tables under "
+        "agreement also use links by names and birth dates that agree far enough. The data holder encodes, links and counts in "
+        f"processes that do not see each other's data (profile {PROFILE})",
     )
-    quality = [
-        (Text(nl=name.replace("_", " "), en=name.replace("_", " ")), Text(nl=f"{value:.3f}", en=f"{value:.3f}"))
-        for name, value in links.quality.items()
-        if isinstance(value, float)
-    ]
-    return LinkageFacts(profile, tuple(quality))
+    return LinkageFacts(profile, tuple(_quality(links.quality)))
+
+
+def _quality(quality: Mapping[str, object]) -> list[tuple[Text, Text]]:
+    """Estimates with their intervals, in words; for restricted notes only."""
+    found = []
+    registers = quality.get("registers")
+    for pair, part in registers.items() if isinstance(registers, dict) else ():
+        names = Text(nl=pair.replace("+", " en "), en=pair.replace("+", " and "))
+        found.append(
+            (
+                Text(nl=f"{names.nl}: koppelingen", en=f"{names.en}: links"),
+                Text(
+                    nl=f"{part['links']}, waarvan {part['by_number']} op V-nummer",
+                    en=f"{part['links']}, of which {part['by_number']} by V-number",
+                ),
+            )
+        )
+        if (precision := part.get("precision")) is not None:
+            name = Text(nl=f"{names.nl}: aandeel juiste koppelingen", en=f"{names.en}: share of links that are right")
+            found.append((name, _share(precision["precision"], precision["low"], precision["high"])))
+    recall = quality.get("recall_without_number")
+    if isinstance(recall, dict):
+        name = Text(
+            nl="Aandeel dat ook zonder V-nummer was gevonden (alle registers)",
+            en="Share that would have been found without a V-number too (all registers)",
+        )
+        found.append((name, _share(recall["estimate"], recall["low"], recall["high"])))
+    grey = quality.get("grey")
+    if isinstance(grey, int):
+        name = Text(nl="Twijfelgevallen, ter beoordeling aangeboden", en="Doubtful pairs, put up for review")
+        found.append((name, Text(nl=f"{grey}", en=f"{grey}")))
+    return found
+
+
+def _share(estimate: float, low: float, high: float) -> Text:
+    """A share with its 95 % interval, as readers of either language write it; a share that is not known says so."""
+    if math.isnan(estimate):
+        return Text(nl="niet te schatten", en="cannot be estimated")
+    nl, en = (
+        f"{100 * estimate:.1f} % (95%-interval {100 * low:.1f}–{100 * high:.1f})",
+        f"{100 * estimate:.1f}% (95% interval {100 * low:.1f}–{100 * high:.1f})",
+    )
+    return Text(nl=_comma(nl), en=en)

@@ -9,12 +9,10 @@ from flows.publication.labels import Language
 from flows.publication.statistics import asked_test
 from flows.publication.views import View
 from flows.publication.words import number, say
-from tabulation.derived import chi_square
+from tabulation.derived import chi_square, noisy_p_value
 
 LEVEL = 0.05
 SMALLEST_P = 0.001
-REPETITIONS = 4999
-SEED = 20150213  # protects nobody: it makes the same table give the same p-value
 HALF_WIDTHS = 2 * 1.959964  # a 95% interval of normal noise is this many standard deviations wide
 
 
@@ -44,34 +42,3 @@ def _matrices(view: View) -> tuple[np.ndarray, np.ndarray]:
         [(cells[(row, column)].high or 0) - (cells[(row, column)].low or 0) for column in columns] for row in rows
     ]
     return np.array(counts, dtype=np.float64), np.array(widths, dtype=np.float64) / HALF_WIDTHS
-
-
-def noisy_p_value(counts: np.ndarray, deviations: np.ndarray) -> float:
-    """Parametric bootstrap of Pearson's statistic under independence **and** the noise (after Gaboardi et al. 2016).
-
-    counts, deviations: rows by columns. Tables without association are drawn with the margins' shares, get normal noise of
-    the cells' deviations, and are rounded and kept from going negative, as the published ones are.
-    """
-    generator = np.random.Generator(np.random.PCG64(SEED))
-    expected = _expected(counts[np.newaxis])[0]
-    size = round(float(counts.sum()))
-    drawn = generator.multinomial(size, (expected / expected.sum()).ravel(), size=REPETITIONS).astype(np.float64)
-    drawn = drawn.reshape(REPETITIONS, *counts.shape)
-    noisy = np.maximum(np.rint(drawn + generator.normal(size=drawn.shape) * deviations), 0.0)
-    as_large = int((_statistic(noisy) >= _statistic(counts[np.newaxis])[0]).sum())
-    return (as_large + 1) / (REPETITIONS + 1)
-
-
-def _expected(tables: np.ndarray) -> np.ndarray:
-    """Expected counts under independence; `tables` is repetitions by rows by columns."""
-    total = np.maximum(tables.sum(axis=(1, 2), keepdims=True), 1.0)
-    expected: np.ndarray = tables.sum(axis=2, keepdims=True) * tables.sum(axis=1, keepdims=True) / total
-    return expected
-
-
-def _statistic(tables: np.ndarray) -> np.ndarray:
-    expected = _expected(tables)
-    distance = (tables - expected) ** 2
-    parts: np.ndarray = np.divide(distance, expected, out=np.zeros_like(distance), where=expected > 0)
-    statistic: np.ndarray = parts.sum(axis=(1, 2))
-    return statistic

@@ -13,19 +13,12 @@ from flows.publication.frames import Column, columns
 from flows.publication.labels import Language, in_language
 from flows.publication.pages import environment, reading, style
 from flows.publication.statistics import blank_counts
+from flows.publication.terms import definitions, registers_in_words
 from flows.publication.views import View
 from flows.publication.words import number, say, section
 from schemas.catalogue import Catalogue
 from schemas.study import Study
 from schemas.tables import Audience
-
-AND = {"nl": " en ", "en": " and "}
-# A definition is printed when a table uses its word as unit, population filter or dimension; these words imply others.
-IMPLIED = {
-    "procedure": ("bedenktijd", "b8", "besluit"),
-    "casus": ("bedenktijd", "b8"),
-    "persoon": ("bedenktijd", "b8", "b9"),
-}
 
 
 def method_note(
@@ -45,7 +38,7 @@ def method_note(
         people=say("reading.people", language),
         blank=say("reading.blank", language),
         reading=[*reading(views, language)[1:], say("reading.synthetic_none", language)],
-        definitions=_definitions(views, catalogue, language),
+        definitions=definitions(views, language),
         regimes=[say(f"method.regime_{regime}", language) for regime in regimes],
         noisy="noisy" in regimes,
         columns=_columns(views, language),
@@ -60,11 +53,9 @@ def method_note(
 
 def _period(views: list[View], study: Study, language: Language) -> dict[str, str]:
     years = {"first": study.first_year, "last": study.last_year}
-    registers = [register.bron for register in study.registers.values()]
-    listed = AND[language].join(filter(None, (", ".join(registers[:-1]), registers[-1])))
     return {
         "what": say("method.what", language, study=in_language(study.title, language), **years),
-        "counted": say("method.counted", language, registers=listed),
+        "counted": say("method.counted", language, registers=registers_in_words(study, language)),
         "windows": say("method.windows_text", language, **years),
     }
 
@@ -92,16 +83,6 @@ def _facts(
             study_version=study.version,
         ),
     }
-
-
-def _definitions(views: list[View], catalogue: Catalogue, language: Language) -> list[str]:
-    used: set[str] = set()
-    for view in views:
-        used |= {view.entry.unit, *view.table.dimensions}
-    for unit, words in IMPLIED.items():
-        if unit in used:
-            used.update(words)
-    return [text for word, text in section("definition", language).items() if word in used]
 
 
 def _columns(views: list[View], language: Language) -> list[tuple[str, str]]:

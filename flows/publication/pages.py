@@ -17,13 +17,14 @@ from flows.publication.labels import LANGUAGES, Language, in_language
 from flows.publication.sentences import sentence
 from flows.publication.statistics import blank_counts
 from flows.publication.terminal import legend
+from flows.publication.terms import definitions, registers_in_words
 from flows.publication.views import View
 from flows.publication.words import number, say, section
 from schemas.catalogue import Catalogue
 from schemas.study import Study
 
 TEMPLATES = Path(__file__).parent / "templates"
-BRIEF_TABLES = 6
+BRIEF_TABLES = 7
 FOLD_FROM = 14  # rows; a longer table starts folded
 Charts = Mapping[tuple[str, Language], str]  # table id and language -> inline SVG
 
@@ -73,15 +74,31 @@ def report_page(views: list[View], charts: Charts, catalogue: Catalogue, study: 
 
 
 def _page(views: list[View], parts: list[TablePart], language: Language, study: Study) -> dict[str, object]:
-    chosen = [part for view, part in zip(views, parts, strict=True) if view.chart != "table" and part.sentence]
     return {
         "language": language,
         "title": in_language(study.title, language),
         "reading": reading(views, language),
-        "brief": chosen[:BRIEF_TABLES],
+        "intro": say(
+            "page.intro",
+            language,
+            registers=registers_in_words(study, language),
+            first=study.first_year,
+            last=study.last_year,
+        ),
+        "terms": definitions(views, language),
+        "brief": _brief(views, parts),
         "tables": parts,
         "say": section("page", language) | {"people": say("reading.people", language)},
     }
+
+
+def _brief(views: list[View], parts: list[TablePart]) -> list[TablePart]:
+    """The tables of the first screen: one of every population before a second of any, in the order of the page."""
+    told = [(view.entry.population, part) for view, part in zip(views, parts, strict=True) if part.sentence]
+    first = list(dict(reversed(told)).values())
+    more = [part for _, part in told if part not in first]
+    chosen = [*first, *more][:BRIEF_TABLES]
+    return [part for part in parts if part in chosen]
 
 
 def reading(views: list[View], language: Language) -> list[str]:

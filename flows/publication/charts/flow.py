@@ -226,9 +226,9 @@ def _node(node: Node, x: float, words: list[str], place: int, columns: int) -> s
     anchor, at = ("end", x - 5) if last else ("start", x + NODE + 5)
     room = max(node.height - _label_height(words), 0) / 2
     baseline = node.top + room + LABEL_SIZE
-    head = text_block(words[:-1], at, baseline, LABEL_SIZE, anchor=anchor)
+    head = text_block(words[:-1], at, baseline, LABEL_SIZE, anchor=anchor, halo=True)
     tail = text_block(
-        words[-1:], at, baseline + (len(words) - 1) * LABEL_LINE, LABEL_SIZE, anchor=anchor, weight="bold"
+        words[-1:], at, baseline + (len(words) - 1) * LABEL_LINE, LABEL_SIZE, anchor=anchor, weight="bold", halo=True
     )
     return bar + head + tail
 

@@ -20,6 +20,8 @@ NAME_ROOM = 104
 BLANK_WIDTH = 14
 LABELLED_SERIES = 2  # with more series only the ends carry their number
 TICKS = 5
+DOT_ROOM = 12.0  # beside a line's name; words in the line's colour would be hard to read on paper or in the dark
+DOT_AREA = 64.0
 NARROW = 60  # px: a number stands outside a band that is narrower, else beside its point
 
 
@@ -167,10 +169,11 @@ class _Figure:
         ends: dict[str, Mark] = {mark.series: mark for mark in self.marks if mark.value is not None}
         lowest = -math.inf
         for mark in sorted(ends.values(), key=lambda mark: -(mark.value or 0)):
-            words = lines(mark.series, NAME_ROOM - 4, TEXT_SIZE)
+            words = lines(mark.series, NAME_ROOM - 4 - DOT_ROOM, TEXT_SIZE)
             top = max(self.y(mark.value or 0) + 4 - (len(words) - 1) * LINE / 2, lowest)
             lowest = top + (len(words) + 0.3) * LINE
-            self.canvas.text("\n".join(words), self.width + 2, top, align="left", colour=mark.colour, bold=True)
+            self.canvas.circle(self.width + DOT_ROOM / 2, top - 4, DOT_AREA, mark.colour)
+            self.canvas.text("\n".join(words), self.width + 2 + DOT_ROOM, top, align="left", bold=True)
 
 
 def ticks(low: float, high: float, *, zero: bool) -> list[float]:

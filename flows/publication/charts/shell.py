@@ -16,6 +16,9 @@ KEY_LINE = 18
 SMALLEST_WIDTH = 480.0  # figures of one page share a scale
 CHARACTER = 0.56  # mean width of a character in em, for wrapping without measuring
 SPEECH = re.compile(r' (?:role|aria-[a-z]+|class|pointer-events|stroke-miterlimit)="[^"]*"')
+HALO = (
+    ' style="stroke:var(--paper,#fff);stroke-width:3.5px;stroke-opacity:.75;paint-order:stroke;stroke-linejoin:round"'
+)
 EMPTY = re.compile(r'<path d="(?:M0,0h0v0h0Z)?"[^>]*/>|<g/>|<g></g>')
 
 
@@ -44,9 +47,12 @@ def lines(text: str, width: float, size: float) -> list[str]:
     return wrap(text, max(4, int(width / (size * CHARACTER))), break_long_words=False) or [""]
 
 
-def text_block(texts: list[str], x: float, y: float, size: float, *, anchor: str = "start", weight: str = "") -> str:
-    """Lines of text from `y` (first baseline) down."""
+def text_block(
+    texts: list[str], x: float, y: float, size: float, *, anchor: str = "start", weight: str = "", halo: bool = False
+) -> str:
+    """Lines of text from `y` (first baseline) down; a halo of the paper's colour keeps them legible over what is drawn."""
     bold = f' font-weight="{weight}"' if weight else ""
+    bold += HALO if halo else ""
     step = round(size * 1.25, 1)
     spans = "".join(
         f'<tspan x="{x:g}" y="{y + place * step:g}">{escape(line)}</tspan>' for place, line in enumerate(texts)
@@ -86,7 +92,7 @@ def whole_file(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
         f'role="img" aria-labelledby="title-nl desc-nl" lang="nl">{spoken}'
         "<style>#en:target{display:inline}#en:target~#nl{display:none}"
-        "@media(prefers-color-scheme:dark){svg{color:#e9e9ec}#paper{fill:#17181b}}</style>"
+        "@media(prefers-color-scheme:dark){svg{color:#e9e9ec;--paper:#17181b}#paper{fill:#17181b}}</style>"
         f'<defs>{definitions}</defs><rect id="paper" width="{width:g}" height="{height:g}" fill="#ffffff"/>'
         f'<g id="en" lang="en" display="none">{headed["en"].body}</g><g id="nl">{headed["nl"].body}</g></svg>\n'
     )
