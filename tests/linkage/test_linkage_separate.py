@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from disclosure.log.notes import load_signing_key
 from linkage.dual import dual_encodings
 from linkage.encode import encode_registers
 from linkage.fields import DUAL_BITS, SEPARATE
 from linkage.keys import StudyKeys
 from linkage.link import LinkParameters, link, links_file
 from linkage.minhash import MinHasher
+from linkage.package import write_package
 from schemas.errors import InputRefused
 from tests.conftest import EXAMPLES
 from tests.linkage.loader import ROOT, load
@@ -166,15 +168,10 @@ def test_packages_from_encode_to_link(tmp_path, invoke):
     assert invoke("link", "wodc2020", *asked[2:], "--agency", pem, state=desk).returncode == 3
     assert invoke(*asked, "--data", EXAMPLES / "nr2015", state=desk).returncode == 2
     assert invoke(*asked, "--package", folder / "ind", "--agency", pem, state=desk).returncode == 2
-    other = invoke(
-        "encode", "nr2015", "--data", EXAMPLES / "nr2015", "--out", tmp_path / "rekeyed", state=tmp_path / "b"
-    )
-    assert other.returncode == 0
-    invoke("setup", state=tmp_path / "b")
-    rekeyed = invoke(
-        "link", "nr2015", "--package", tmp_path / "rekeyed", "--out", out, holder,
-        "--agency", tmp_path / "b" / "keys" / "signing.pub.pem", state=desk,
-    )  # fmt: skip
+    signer = load_signing_key(agency / "keys" / "signing.pem").private
+    iom = pq.read_table(folder / "iom" / "linkage.parquet")
+    write_package(tmp_path / "rekeyed", "IOM", iom, StudyKeys(b"z" * 32, "nr2015"), "separate", signer)
+    rekeyed = invoke(*asked, "--package", tmp_path / "rekeyed", "--agency", pem, state=desk)
     assert rekeyed.returncode == 3
     assert "key_id" in rekeyed.stderr
     manifest = folder / "ind" / "manifest.json"
