@@ -8,7 +8,7 @@ because checkers read them; they say which blanks are primary, and each reading 
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from schemas.tables import Audience
 PATTERN = "pattern"
 PERSONS = "persons"
 _NONCE = 12
+_SALT = 32
 _INFO = b"schakel state store v1"
 
 
@@ -113,11 +114,32 @@ class Memo:
 
 
 def keep_certificate(store: Store, release: str, audience: Audience, content: bytes) -> str:
-    """Write a certificate into `certificates/` of the state folder (0600) and return its SHA-256 for the leaf."""
+    """Write a certificate into `certificates/` of the state folder (0600) and return its salted digest for the leaf.
+
+    A plain digest would let somebody who guesses the blanks' values run the chooser and see whether the certificate is
+    the one that was logged; the salt stays beside the certificate.
+    """
     folder = store.folder("certificates") / _plain(release)
     folder.mkdir(mode=0o700, exist_ok=True)
+    salt = secrets.token_bytes(_SALT)
+    write_private(folder / f"{audience}.salt", salt)
     write_private(folder / f"{audience}.json", content)
-    return hashlib.sha256(content).hexdigest()
+    return hmac.digest(salt, content, "sha256").hex()
+
+
+def certificate_digest(store: Store, release: str, audience: Audience) -> str | None:
+    """The salted digest of a certificate as it lies in the state folder now, None where it is gone."""
+    found = _certificate(store, release, audience)
+    return None if found is None else found[1]
+
+
+def _certificate(store: Store, release: str, audience: Audience) -> tuple[bytes, str] | None:
+    path = store.directory / "certificates" / _plain(release) / f"{audience}.json"
+    try:
+        content, salt = path.read_bytes(), path.with_suffix(".salt").read_bytes()
+    except OSError:
+        return None
+    return content, hmac.digest(salt, content, "sha256").hex()
 
 
 def read_certificate(log: Log, release: str, audience: Audience, actor: str, role: Role) -> bytes:
@@ -127,17 +149,14 @@ def read_certificate(log: Log, release: str, audience: Audience, actor: str, rol
     """
     if role not in ("checker", "auditor"):
         raise UsageError("Certificates say which blanks are primary; only checkers and auditors may read them.")
-    path = log.store.directory / "certificates" / _plain(release) / f"{audience}.json"
-    try:
-        content = path.read_bytes()
-    except OSError:
-        raise UsageError(
-            f"The state store holds no certificate of {release} for {audience}; see `certificates/`."
-        ) from None
-    body = {"audience": audience, "certificate": hashlib.sha256(content).hexdigest()}
+    found = _certificate(log.store, release, audience)
+    if found is None:
+        raise UsageError(f"The state store holds no certificate of {release} for {audience}; see `certificates/`.")
+    body = {"audience": audience, "certificate": found[1]}
     with log.store.transaction() as tx:
         log.append(tx, "certificate_read", body, actor, role, None, release)
-    return content
+        log.checkpoint(tx)
+    return found[0]
 
 
 def _plain(release: str) -> str:

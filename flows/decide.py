@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from disclosure.log.notes import load_signing_key
+from disclosure.memo import certificate_digest
 from disclosure.states import Release, move, publish, require_release, sign_approval
 from flows.difference import certain_disclosures
 from flows.people import role_of
@@ -83,9 +83,9 @@ def require_certificate(state: State, release: Release) -> None:
     logged = [leaf["body"] for leaf in state.leaves(kind="attacked", release=release.id)]
     if not logged or not isinstance(logged[-1], dict):
         return  # reused blanks of the same registers, or a regime without blanks: there is none
-    path = state.store.directory / "certificates" / release.id / f"{logged[-1]['audience']}.json"
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != logged[-1]["certificate"]:
-        raise IntegrityError(f"The certificate of {release.id} is gone or was changed; put {path} back.")
+    if certificate_digest(state.store, release.id, logged[-1]["audience"]) != logged[-1]["certificate"]:
+        folder = state.store.directory / "certificates" / release.id
+        raise IntegrityError(f"The certificate of {release.id} is gone or was changed; put {folder} back.")
 
 
 def _refuse_disclosure(state: State, found: Found, study_ref: str | None) -> None:

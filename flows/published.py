@@ -333,6 +333,8 @@ class _Solver:
 
     def _least_change(self) -> int | None:
         """The least total difference between editions that fits; from here on no more than that is believed."""
+        if not self.count:
+            return 0
         extra = np.arange(self.count, self.columns, dtype=np.int32)
         for at in extra.tolist():
             self.solver.changeColCost(at, 1.0)

@@ -124,7 +124,7 @@ class TableProtected(Body):
 
 
 class Attacked(Body):
-    """The attacker's verdict over all tables of an audience; the certificate itself stays outside every log."""
+    """The attacker's verdict over all tables of an audience; the certificate stays outside every log, its digest is salted."""
 
     audience: Audience
     insider: Literal["none", "person", "pair"]
