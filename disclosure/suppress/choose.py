@@ -20,9 +20,9 @@ from disclosure.suppress.problem import Insider, Objective, Problem, pose
 from disclosure.suppress.system import Bools, System
 
 LONGEST = 40  # equations longer than this give no companion rows: they hardly bind and fill the master
-RELAXED_SHARE = 0.3  # of the time for the linear relaxation
+RELAXED_SHARE = 0.12  # of the time for the linear relaxation
 WHOLE_SHARE = 0.4  # of what is left for one search in whole numbers
-GAP = 1e-4
+GAP = 2e-5
 ASKED = 2  # questions per primary that become covers in one round: the rest mostly give the same ones
 APPEALS = 8  # repairs of a pattern that only the judge, who counts in whole numbers, sees through
 BARELY = 1e-9  # share by which the bound is lowered against rounding in the solver
@@ -139,7 +139,13 @@ class _Search:
         while exposed := exposed or pattern.exposed():
             pattern = Pattern(self.problem, self.mender.mend(pattern.blank, exposed))
             exposed = []
-        pattern.trim(self.pool.covers, max(self.deadline, time.monotonic() + 1.0))
+        reasons = pattern.trim(self.pool.covers, max(self.deadline, time.monotonic() + 1.0))
+        for cell, question in reasons:
+            if self.left() < 0:
+                break
+            without = pattern.blank.copy()
+            without[cell] = False
+            self.separator.whole(without, [question])
         for _ in range(APPEALS):
             cost = float(self.problem.cost[pattern.blank].sum())
             if cost >= self.cost:

@@ -23,8 +23,8 @@ EPSILON = 1e-3  # capacity of published cells while separating: among equal cuts
 VIOLATED = 1e-4
 HAIR = 1e-5  # the same for whole patterns, small enough to sum over all cells
 SHORT = 0.05  # by how much a shift must fall short of what was asked
-AGAIN = 3  # further cuts per question that a fractional pattern violates, each disjoint from the ones before
-NEAR_RELAXED = 600  # equations near a primary among which covers are sought for a fractional pattern, and for a whole one
+AGAIN = 1  # further cuts per question that a fractional pattern violates, each disjoint from the ones before
+NEAR_RELAXED = 3_000  # equations near a primary among which covers are sought for a fractional pattern, and for a whole one
 NEAR_WHOLE = (60, 250)
 ONCE_MORE = 1  # the same for a whole pattern
 

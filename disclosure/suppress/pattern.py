@@ -128,8 +128,8 @@ class Pattern:
         self.reached[p, step].append(movement.cells)
         return True
 
-    def drop(self, cell: int) -> bool:
-        """Publish `cell` if every question still holds; True when it does, else the pattern stays as it was."""
+    def drop(self, cell: int) -> Question | None:
+        """Publish `cell` if every question still holds, and return None; else a question that then fails, nothing changed."""
         hit = [p for p, found in self.witnesses.items() if any(cell in w.cells for w in found)]
         wide = {key: found for key, found in self.reached.items() if any(cell in cells for cells in found)}
         kept = {p: self.witnesses[p] for p in hit}
@@ -139,13 +139,14 @@ class Pattern:
         for key, found in wide.items():
             self.reached[key] = [cells for cells in found if cell not in cells]
         for p in dict.fromkeys([*hit, *(p for p, _ in wide)]):
-            if self.settle(p, first=True):
+            failed = self.settle(p, first=True)
+            if failed:
                 self._set(cell, True)
                 for restored, before in kept.items():
                     self.witnesses[restored] = before + [w for w in self.witnesses[restored] if w not in before]
                 self.reached.update(wide)
-                return False
-        return True
+                return failed[0]
+        return None
 
     def _set(self, cell: int, blank: bool) -> None:
         self.blank[cell] = blank
@@ -154,16 +155,20 @@ class Pattern:
             if mover is not None:
                 mover.hold(cell, not blank)
 
-    def trim(self, covers: Sequence[tuple[int, ...]], deadline: float) -> int:
-        """Publish what is not needed, dearest first; how many were published. A blank that alone meets a cover is needed."""
+    def trim(self, covers: Sequence[tuple[int, ...]], deadline: float) -> list[tuple[int, Question]]:
+        """Publish what is not needed, dearest first. A blank that alone meets a cover is needed.
+
+        Returns why the other blanks stay: (cell, the question that fails without it), each the seed of a further cover.
+        """
         free = np.flatnonzero(self.blank & ~self.problem.must)
-        count = 0
+        reasons: list[tuple[int, Question]] = []
         for cell in free[np.argsort(-self.problem.cost[free], kind="stable")].tolist():
             if time.monotonic() > deadline:
                 break
-            if cell not in self._needed(covers):
-                count += self.drop(cell)
-        return count
+            failed = self.drop(cell) if cell not in self._needed(covers) else None
+            if failed is not None:
+                reasons.append((cell, failed))
+        return reasons
 
     def _needed(self, covers: Sequence[tuple[int, ...]]) -> set[int]:
         """Cells that are the only blank of a cover; recomputed after every change of the pattern."""
