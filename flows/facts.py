@@ -20,6 +20,7 @@ CONTACT = Text(
     nl="de gegevenshouder die deze cijfers publiceert",
     en="the data holder who publishes these figures",
 )
+ALMOST_ALL = 0.995
 ATTACKERS = {
     "none": Text(nl="een lezer die alleen deze tabellen kent", en="a reader who knows these tables only"),
     "person": Text(
@@ -110,8 +111,9 @@ def _budget(population: Population, catalogue: Catalogue) -> Text:
     epsilon, odds = population.epsilon, math.exp(population.epsilon)
     most = f"{100 * odds / (1 + odds):.0f}"
     delta = population.delta
-    but_nl = "" if delta is None else f", op een kans van {delta:g} na (delta)"
-    but_en = "" if delta is None else f", but for a chance of {delta:g} (delta)"
+    chance = "" if delta is None else f"{1 / delta:,.0f}"
+    but_nl = f", op een kans van 1 op {chance.replace(',', '.')} na (delta)" if chance else ""
+    but_en = f", but for a chance of 1 in {chance} (delta)" if chance else ""
     return Text(
         nl=f"{_capital(people.nl)}: epsilon {_comma(f'{epsilon:g}')} per persoon voor deze uitgave. Wie vooraf dacht dat iemand "
         f"er evengoed wel als niet in kan staan, kan dat na lezen voor hooguit {most} % zeker weten{but_nl}. Punten waarvan het "
@@ -128,8 +130,8 @@ def _counted_once(population: Population, catalogue: Catalogue) -> Text:
     clamped = "".join(f"; {mean.lower}-{mean.upper}" for mean in population.means[:1])[2:]
     if population.units > 1:
         nl = (
-            f"ieder telt met een van zijn zaken mee, door het lot gekozen; van verdere zaken telt er ten hoogste {population.units - 1} "
-            "mee, als een enkel getal dat naar verhouding is verdeeld. Wat daarboven ligt, is weggelaten"
+            f"ieder telt met een van zijn zaken mee, door het lot gekozen; van verdere zaken telt er ten hoogste "
+            f"{population.units - 1} mee, als een enkel getal dat naar verhouding is verdeeld. Wat daarboven ligt, is weggelaten"
         )
         en = (
             f"everybody counts with one case, drawn by lot; of further cases at most {population.units - 1} counts, as a single "
@@ -164,22 +166,20 @@ def _linkage(links: Links) -> LinkageFacts:
 
 
 def _quality(quality: Mapping[str, object]) -> list[tuple[Text, Text]]:
-    """Estimates with their intervals, in words; for restricted notes only."""
+    """Estimates with their intervals, in words; for restricted notes only.
+
+    No counts: the number of links between two registers is a cell of the overlap table, which may be blank. Whole per cents
+    for the same reason.
+    """
     found = []
     registers = quality.get("registers")
     for pair, part in registers.items() if isinstance(registers, dict) else ():
-        names = Text(nl=pair.replace("+", " en "), en=pair.replace("+", " and "))
-        found.append(
-            (
-                Text(nl=f"{names.nl}: koppelingen", en=f"{names.en}: links"),
-                Text(
-                    nl=f"{part['links']}, waarvan {part['by_number']} op V-nummer",
-                    en=f"{part['links']}, of which {part['by_number']} by V-number",
-                ),
-            )
-        )
         if (precision := part.get("precision")) is not None:
-            name = Text(nl=f"{names.nl}: aandeel juiste koppelingen", en=f"{names.en}: share of links that are right")
+            first, second = pair.split("+")
+            name = Text(
+                nl=f"{first} en {second}: aandeel juiste koppelingen",
+                en=f"{first} and {second}: share of links that are right",
+            )
             found.append((name, _share(precision["precision"], precision["low"], precision["high"])))
     recall = quality.get("recall_without_number")
     if isinstance(recall, dict):
@@ -188,19 +188,17 @@ def _quality(quality: Mapping[str, object]) -> list[tuple[Text, Text]]:
             en="Share that would have been found without a V-number too (all registers)",
         )
         found.append((name, _share(recall["estimate"], recall["low"], recall["high"])))
-    grey = quality.get("grey")
-    if isinstance(grey, int):
-        name = Text(nl="Twijfelgevallen, ter beoordeling aangeboden", en="Doubtful pairs, put up for review")
-        found.append((name, Text(nl=f"{grey}", en=f"{grey}")))
     return found
 
 
 def _share(estimate: float, low: float, high: float) -> Text:
-    """A share with its 95 % interval, as readers of either language write it; a share that is not known says so."""
+    """A share with its 95 % interval in whole per cents, never "100": no sample proves that nothing goes wrong."""
     if math.isnan(estimate):
         return Text(nl="niet te schatten", en="cannot be estimated")
-    nl, en = (
-        f"{100 * estimate:.1f} % (95%-interval {100 * low:.1f}–{100 * high:.1f})",
-        f"{100 * estimate:.1f}% (95% interval {100 * low:.1f}–{100 * high:.1f})",
-    )
-    return Text(nl=_comma(nl), en=en)
+    shown, least, most = (_whole(share) for share in (estimate, low, high))
+    ends = least if least == most else f"{least}–{most}"
+    return Text(nl=f"{shown} % (95%-interval {ends})", en=f"{shown}% (95% interval {ends})")
+
+
+def _whole(share: float) -> str:
+    return "> 99" if share >= ALMOST_ALL else f"{100 * share:.0f}"

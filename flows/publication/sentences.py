@@ -130,7 +130,7 @@ def _shares(view: View, language: Language) -> str:
     )
     if not parts:
         return ""
-    name = _capital(view.labels.category(view.table.dimensions[-1], category, language))
+    name = view.labels.category(view.table.dimensions[-1], category, language)
     return say("sentence.share_by", language, category=name, parts=parts)
 
 
