@@ -117,3 +117,20 @@ def adopt(settings: Settings, study_ref: str) -> list[str]:
                 state.ledger(study.id).set_budget(population, "public" if audience == "public" else "restricted", rho)
                 said.append(f"{population} ({audience}): rho {rho:.4f} over all editions")
     return said
+
+
+def print_bench(title: str, rows: list[dict[str, object]], notes: list[str]) -> None:
+    """Measured values beside their targets, missed ones included; peers that did not run are sentences below."""
+    table = Table(title=title, title_justify="left")
+    for name in ("metric", "value", "unit", "target", "holds", "peer"):
+        table.add_column(name, justify="right" if name in ("value", "target") else "left")
+    said = {True: "yes", False: "NO", None: ""}
+    for row in rows:
+        target = "" if row["target"] is None else f"{row['target']:g}"
+        holds = said[None if row["holds"] is None else bool(row["holds"])]
+        cells = (str(row["metric"]), f"{row['value']:.3f}", str(row["unit"]), target, holds, str(row["peer"] or ""))
+        table.add_row(*cells)
+    console = Console(soft_wrap=True)
+    console.print(table)
+    for note in notes:
+        console.print(note)

@@ -37,9 +37,11 @@ class Tally:
     intervals: int = 0
     held: int = 0
     clean_error: float = 0.0
+    clean_square: float = 0.0
     finished: int = 0
     hulls: int = 0
     whole_error: float = 0.0
+    whole_square: float = 0.0
 
     @property
     def coverage(self) -> float:
@@ -61,12 +63,23 @@ class Tally:
         """Mean of `aantal_zuiver` less the truth."""
         return self.clean_error / self.intervals if self.intervals else float("nan")
 
+    @property
+    def clean_spread(self) -> float:
+        """Standard deviation of one error of `aantal_zuiver`."""
+        return float(np.sqrt(self.clean_square / self.intervals)) if self.intervals else float("nan")
+
+    @property
+    def whole_spread(self) -> float:
+        """Standard deviation of one error of `aantal`."""
+        return float(np.sqrt(self.whole_square / self.finished)) if self.finished else float("nan")
+
 
 @dataclass
 class Coverage:
-    """Tallies by population and class; `releases` is the number of repetitions."""
+    """Tallies by population and class; `releases` is the number of repetitions, `finished` of those made whole."""
 
     releases: int
+    finished: int
     tallies: dict[str, dict[str, Tally]] = field(default_factory=dict)
 
     def overall(self) -> dict[str, Tally]:
@@ -87,12 +100,12 @@ def coverage(
 
     Blanked cells count, because they keep their interval. The picked cases vary too.
     """
-    found = Coverage(repetitions)
+    found = Coverage(repetitions, repetitions if finished is None else min(finished, repetitions))
     for population in policy.populations:
         study = _Study(population, tables)
         tallies = {name: Tally() for name in CLASSES}
         for number, noisy in enumerate(study.draws(repetitions)):
-            study.score(noisy, policy.confidence, tallies, finished is None or number < finished)
+            study.score(noisy, policy.confidence, tallies, number < found.finished)
         found.tallies[population.id] = tallies
     return found
 
@@ -175,13 +188,16 @@ class _Study:
         tally.intervals += 1
         tally.held += low <= truth <= high
         tally.clean_error += clean - truth
+        tally.clean_square += (clean - truth) ** 2
         if not finish:
             return
         if count is not None and count >= self.population.threshold:
             low, high = min(low, round(count)), max(high, round(count))
         tally.finished += 1
         tally.hulls += low <= truth <= high
-        tally.whole_error += (clean if count is None else count) - truth
+        off = (clean if count is None else count) - truth
+        tally.whole_error += off
+        tally.whole_square += off**2
 
     def _noise(self, found: Estimate, sums: np.ndarray) -> Noise:
         """A cell's noise; without further units it does not depend on what was drawn."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -57,9 +58,11 @@ class Microdata:
         people = found[0][0]
         for others, _ in found[1:]:
             people = np.intersect1d(people, others, assume_unique=True)
-        sizes = [len(categories_of(reading)) for reading in readings]
-        codes = [codes[np.searchsorted(persons, people)] for persons, codes in found]
-        cells = _places(block.keys, readings)[np.ravel_multi_index(codes, sizes)]
+        names = [categories_of(reading) for reading in readings]
+        codes = [numbers[np.searchsorted(persons, people)] for persons, numbers in found]
+        cells = _places(block.keys, tuple(names))[
+            np.ravel_multi_index(codes, [len(categories) for categories in names])
+        ]
         return np.bincount(cells[cells >= 0], minlength=len(block.keys)).astype(np.int64)
 
     def further_units(self) -> np.ndarray:
@@ -146,9 +149,9 @@ class Microdata:
         return rank if fits[unit] and rank < rows else -1
 
 
-def _places(keys: tuple[Key, ...], readings: list[Reading]) -> np.ndarray:
+@lru_cache(maxsize=256)
+def _places(keys: tuple[Key, ...], names: tuple[tuple[Code, ...], ...]) -> np.ndarray:
     """Position in `keys` of every cell of the attributes' full cross, -1 for those that are not measured."""
-    names = [categories_of(reading) for reading in readings]
     numbers = [{code: index for index, code in enumerate(codes)} for codes in names]
     sizes = [len(codes) for codes in names]
     places = np.full(int(np.prod(sizes)), -1)
