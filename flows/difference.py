@@ -24,7 +24,7 @@ from flows.state import State, open_state
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import DisclosureRefused, UsageError
 from schemas.policy import Policy, load_policy
-from schemas.study import load_study, resource
+from schemas.study import load_study, resource, shipped_studies
 
 SHOWN = 10
 
@@ -67,6 +67,8 @@ class Change:
 
 def rules_of(release: Release, study_ref: str | None) -> Rules:
     """The rules of a release's study; `study_ref` names the file of a study that does not ship with the package."""
+    if study_ref is None and release.study not in shipped_studies():
+        raise UsageError(f"The study {release.study} does not ship with Schakel; name its file with --study.")
     ref = study_ref or release.study
     study = load_study(ref)
     if study.id != release.study:

@@ -79,7 +79,9 @@ def attack_published(editions: Sequence[Edition], catalogue: Catalogue, *, lower
         system.add(at, edition.tables, catalogue)
     for later in range(1, len(editions)):
         for earlier in range(later):
-            system.tie(earlier, later, same=editions[earlier].snapshot == editions[later].snapshot)
+            same = editions[earlier].snapshot == editions[later].snapshot
+            if same or earlier == later - 1:
+                system.tie(earlier, later, same=same)
     return _Solver(system).settle()
 
 
