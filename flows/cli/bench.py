@@ -1,0 +1,46 @@
+"""Benchmarks: numbers beside their targets, for people and, with --json, for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.app import OPERATE, app
+
+if TYPE_CHECKING:
+    from benchmarks.rows import Row
+
+bench_app = typer.Typer(help="Measure Schakel against its targets and its peers.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench", rich_help_panel=OPERATE)
+
+QuickOption = Annotated[bool, typer.Option("--quick", help="Small and without network: a minute or two.")]
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Also write the rows to FILE, missed targets included.")
+]
+
+
+def report(rows: list[Row], file: Path | None) -> None:
+    """Print the table, and write the rows where asked."""
+    from benchmarks.rows import table, write_rows
+
+    if file is not None:
+        write_rows(rows, file)
+    typer.echo(table(rows))
+
+
+@bench_app.command()
+def attack(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="Attack these registers instead of invented people."),
+    ] = None,
+    quick: QuickOption = False,
+    json: JsonOption = None,
+) -> None:
+    """Attack the encodings without the key: frequency, pattern mining, graph matching with and without known pairs."""
+    from benchmarks.attack import attack_rows
+
+    report(attack_rows(data, quick=quick), json)
+    typer.echo("A low number is a lower bound on risk: it says what these attacks found, not what can be found.")
