@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from disclosure.log import show
 from disclosure.log.audit import Filter
-from disclosure.memo import Memo, keep_certificate, read_certificate
+from disclosure.memo import Memo, certificate_digest, keep_certificate, read_certificate
 from schemas.errors import IntegrityError, UsageError
 
 SECRET = os.urandom(32)
@@ -101,3 +101,36 @@ def test_a_certificate_cannot_be_read_from_elsewhere(log, release):
 def test_a_certificate_that_is_not_there(log):
     with pytest.raises(UsageError, match="holds no certificate"):
         read_certificate(log, "r1", "public", "bram", "checker")
+
+
+def test_sealing_anew_opens_with_the_new_secret_only(memo, log):
+    other, secret = Memo(log.store, "nr2015-b", SECRET), os.urandom(32)
+    memo.keep_pattern("s", "p", MARK)
+    memo.keep_persons(b"old map")
+    other.keep_persons(b"of another study")
+    with log.store.transaction() as tx:
+        memo.reseal(tx, secret, b"new map")
+    after = Memo(log.store, "nr2015", secret)
+    assert (after.pattern("s", "p"), after.persons()) == (MARK, b"new map")
+    assert other.persons() == b"of another study"
+    with pytest.raises(IntegrityError, match="does not open"):
+        memo.persons()
+
+
+def test_sealing_anew_happens_to_all_or_nothing(memo, log):
+    memo.keep_pattern("s", "p", MARK)
+    memo.keep_persons(b"map")
+    with log.store.transaction() as tx:
+        tx.execute(sa.text("UPDATE sealed SET blob = :b WHERE purpose = 'persons'"), {"b": b"x" * 40})
+    with pytest.raises(IntegrityError), log.store.transaction() as tx:
+        memo.reseal(tx, os.urandom(32), None)
+    assert memo.pattern("s", "p") == MARK
+
+
+def test_a_certificates_digest_is_salted(log):
+    """Equal certificates have different digests: who guesses one cannot confirm the guess from the log."""
+    digests = {keep_certificate(log.store, release, "restricted", b"{}") for release in ("r1", "r2")}
+    assert len(digests) == 2
+    assert certificate_digest(log.store, "r1", "restricted") in digests
+    (log.store.directory / "certificates" / "r1" / "restricted.salt").unlink()
+    assert certificate_digest(log.store, "r1", "restricted") is None

@@ -19,6 +19,7 @@ from disclosure.states import (
     list_releases,
     move,
     propose,
+    publish,
     register_person,
     require_release,
     sign_approval,
@@ -213,3 +214,45 @@ def test_the_committed_diagram_is_current():
 
     assert diagram() in page()
     assert DIAGRAM.read_text() == page(), "docs/states.md is out of date; see this test's docstring"
+
+
+def test_publishing_supersedes_what_the_study_had_published(office):
+    log, keys = office
+    with log.store.transaction() as tx:
+        for release in ("r1", "r2", "r3"):
+            if release != "r1":
+                enter(tx, log, release)
+            signature = sign_approval(keys["bram"], require_release(tx, release))
+            move(tx, log, release, "approved", "bram", "checker", signature=signature)
+        propose(
+            tx,
+            log,
+            "w1",
+            "wodc2020",
+            manifest="d" * 64,
+            snapshot="b" * 64,
+            policy="c" * 64,
+            code="0",
+            actor="anna",
+            role="operator",
+        )
+        signature = sign_approval(keys["bram"], require_release(tx, "w1"))
+        move(tx, log, "w1", "approved", "bram", "checker", signature=signature)
+        assert [publish(tx, log, release, "bram", "checker") for release in ("w1", "r1", "r2", "r3")] == [
+            [],
+            [],
+            ["r1"],
+            ["r2"],
+        ]
+        assert [state_of(tx, release) for release in ("w1", "r1", "r2", "r3")] == [
+            "published", "superseded", "superseded", "published",
+        ]  # fmt: skip
+        verify_states(tx)
+
+
+def test_only_a_registered_checker_rejects(office):
+    with pytest.raises(UsageError, match="carl is not registered as checker"):
+        attempt(office, "rejected", "carl", "checker", REASON)
+    assert state(office) == "proposed"
+    attempt(office, "rejected", "bram", "checker", REASON)
+    assert state(office) == "rejected"
