@@ -7,6 +7,7 @@ from rich.table import Table
 
 from disclosure.ledger import BudgetLine, epsilon_of
 from disclosure.noise.plan import Plan, edition_rho, limits, plan
+from disclosure.noise.units import moves
 from flows.settings import Settings
 from flows.state import open_state
 from schemas.errors import UsageError
@@ -68,6 +69,8 @@ def print_plan(study_ref: str, epsilon: float | None, years: int) -> None:
     console = Console(soft_wrap=True)
     console.print(_errors(study.id, found))
     console.print(_prices(found, years))
+    for population in policy.public.noise.populations:
+        console.print(f"{population.id}: one person moves {_moves(population)}.")
     for warning in found.warnings:
         console.print(f"! {warning}")
 
@@ -106,6 +109,14 @@ def _prices(found: Plan, years: int) -> Table:
     return table
 
 
+def _moves(population: Population) -> str:
+    """The sensitivities in words: what one person adds to the measured vectors at most."""
+    by: dict[int, list[str]] = {}
+    for vector, most in moves(population).items():
+        by.setdefault(most, []).append(vector)
+    return "; ".join(f"{', '.join(vectors)} by at most {most} each" for most, vectors in by.items())
+
+
 def adopt(settings: Settings, study_ref: str) -> list[str]:
     """Make the policy's totals the ledger's; every change is a leaf with the value before and after."""
     study = load_study(study_ref)
@@ -117,20 +128,3 @@ def adopt(settings: Settings, study_ref: str) -> list[str]:
                 state.ledger(study.id).set_budget(population, "public" if audience == "public" else "restricted", rho)
                 said.append(f"{population} ({audience}): rho {rho:.4f} over all editions")
     return said
-
-
-def print_bench(title: str, rows: list[dict[str, object]], notes: list[str]) -> None:
-    """Measured values beside their targets, missed ones included; peers that did not run are sentences below."""
-    table = Table(title=title, title_justify="left")
-    for name in ("metric", "value", "unit", "target", "holds", "peer"):
-        table.add_column(name, justify="right" if name in ("value", "target") else "left")
-    said = {True: "yes", False: "NO", None: ""}
-    for row in rows:
-        target = "" if row["target"] is None else f"{row['target']:g}"
-        holds = said[None if row["holds"] is None else bool(row["holds"])]
-        cells = (str(row["metric"]), f"{row['value']:.3f}", str(row["unit"]), target, holds, str(row["peer"] or ""))
-        table.add_row(*cells)
-    console = Console(soft_wrap=True)
-    console.print(table)
-    for note in notes:
-        console.print(note)

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.noise.topdown import TopDown
 from disclosure.noise import margins as five
-from disclosure.noise.benchmark import BY_CELL, SITUATIONS, Design, Row, best_error, error, row, title
+from disclosure.noise.benchmark import BY_CELL, SITUATIONS, Design, Row, best_error, by_cell, error, row, title
 from disclosure.noise.margins import Margin
 from disclosure.noise.mechanisms import Price, draw
 
@@ -35,7 +35,7 @@ def absent() -> list[str]:
 
 def peer_rows(repetitions: int) -> list[Row]:
     """Every peer's error over the optimum, and ours on the same draws beside it."""
-    design = Design(BY_CELL)
+    design = by_cell()
     rows: list[Row] = []
     for number, even, _ in SITUATIONS:
         truth = five.people(number, seed=number, even=even)

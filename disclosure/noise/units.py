@@ -183,3 +183,14 @@ def reach(population: Population, per_identity: int = 1) -> int:
     has at most `identities` ids; in the worst case all of them lie in one cell, where L1 and L2 are both the product.
     """
     return population.identities * per_identity
+
+
+def moves(population: Population) -> dict[str, int]:
+    """What one person can move each measured vector by, at most (vector id -> L1 norm): derived from the rules above.
+
+    The further units (`second`) and mean ages are among them; the method note and `schakel budget plan` print these.
+    """
+    found = {vector.id: reach(population) for vector in population.vectors}
+    if population.units > 1:
+        found["second"] = reach(population, population.units - 1)
+    return found | {mean.id: reach(population, mean.reach) for mean in population.means}

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-QuickOption = Annotated[bool, typer.Option("--quick", help="Within a minute, without peers.")]
-JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the rows as JSON.")]
+from flows.cli.bench import JsonOption, QuickOption, bench_app, report
 
 
+@bench_app.command()
 def noise(quick: QuickOption = False, json: JsonOption = None) -> None:
-    """Error against the best possible mechanism, coverage of intervals, bias and time, each beside its target."""
-    import json as codec
+    """Error against the best possible mechanism and peers, coverage of intervals, bias and time."""
+    from benchmarks.noise.run import bench_rows
 
-    from benchmarks.noise.run import bench
-    from flows.budget import print_bench
-
-    rows, notes = bench(quick)
-    print_bench("Noise: measured beside its targets", rows, notes)
-    if json is not None:
-        json.write_text(codec.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    rows, notes = bench_rows(quick)
+    report(rows, json)
+    for note in notes:
+        typer.echo(note)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from noise_reference import exact, policy
 
+from benchmarks.noise import run
 from benchmarks.noise.peers import MBI, absent, peer_rows
 from benchmarks.noise.topdown import TopDown
 from disclosure.noise import margins as five
-from disclosure.noise.benchmark import BY_CELL, Design, coverage_rows, five_attributes
+from disclosure.noise.benchmark import BY_CELL, Design, by_cell, coverage_rows, five_attributes
 from disclosure.noise.coverage import coverage
 
 EVERY = five.margins(2)
@@ -23,7 +24,7 @@ def test_the_benchmark_has_292_cells_and_the_known_distance_of_the_naive_split()
 
 
 def test_plain_margins_with_best_shares_come_within_two_percent_of_the_optimum() -> None:
-    design = Design(BY_CELL)
+    design = by_cell()
     optimum = five.optimum(BY_CELL)
     ours = sum(design.variance(margin) * five.cells(margin) for margin in EVERY if margin)
     best = sum(optimum[margin] * five.cells(margin) for margin in EVERY if margin)
@@ -40,7 +41,7 @@ def test_equal_margins_reach_their_optimum() -> None:
 
 
 def test_finished_margins_are_whole_non_negative_and_additive() -> None:
-    design = Design(BY_CELL)
+    design = by_cell()
     for number in (0, 1800):
         truth = five.people(number, seed=3)
         finished = design.finish(design.estimate(design.measure(truth, 1))[0])
@@ -76,7 +77,7 @@ def test_peers_run_on_the_same_people_and_are_behind(monkeypatch: pytest.MonkeyP
 
 
 def test_topdown_publishes_whole_additive_numbers() -> None:
-    design = Design(BY_CELL)
+    design = by_cell()
     cells = TopDown(design).release(five.people(1800, seed=5))
     assert cells.min() >= 0
     assert not (design.layout.equations @ cells).any()
@@ -90,3 +91,17 @@ def test_coverage_is_counted_by_class_and_blanks_count() -> None:
     assert tallies["21-100"].coverage > 0.85
     rows = coverage_rows("nr2015", coverage(exact("nr2015"), small, 5))
     assert {"metric", "value", "unit", "target", "holds", "peer"} == set(rows[0])
+
+
+def test_the_bench_reports_rows_of_the_contract_and_says_which_peers_did_not_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(MBI, raising=False)
+    monkeypatch.setattr(run, "five_attributes", lambda repetitions: five_attributes(2))
+    monkeypatch.setattr(run, "coverage", lambda tables, policy, repetitions, finished: coverage(tables, policy, 4, 1))
+    rows, notes = run.bench_rows(quick=True)
+    assert any("mbi" in note for note in notes)
+    assert {"s CPU", "ratio", "share", "people"} == {row.unit for row in rows}
+    clocks = [row for row in rows if row.unit == "s CPU"]
+    assert len(clocks) == 5
+    assert all(row.holds and row.value < 5 for row in clocks), "a study, and a million people, within five seconds"

@@ -14,7 +14,7 @@ from noise_reference import SECRET, STUDIES, catalogue, exact, member, policy, r
 
 from disclosure.noise.layout import Layout, build, categories_of
 from disclosure.noise.rows import Rows, read_tables
-from disclosure.noise.units import Microdata, Picker, reach
+from disclosure.noise.units import Microdata, Picker, moves, reach
 from schemas.errors import UsageError
 from schemas.policy_noise import Population
 from schemas.tables import ExactTable
@@ -29,7 +29,8 @@ def counted(population: Population, layout: Layout, found: Mapping[str, Rows], s
     """Every measured vector, from the rows of the tables."""
     micro = Microdata(population, found, Picker(secret, "snapshot", population.id))
     vectors = {vector.id: micro.vector(vector, layout.blocks[vector.id]) for vector in population.vectors}
-    vectors["second"] = micro.further_units()
+    if population.units > 1:
+        vectors["second"] = micro.further_units()
     for mean in population.means:
         vectors[mean.id] = micro.ages(mean, categories_of(population.attributes[mean.attribute]))
     return vectors
@@ -41,8 +42,7 @@ def measured(population: Population, tables: Tables, secret: bytes = SECRET) -> 
 
 def bounds(population: Population) -> dict[str, int]:
     """What one person id may move per vector; `reach` multiplies by the ids that one person can have."""
-    stated = {vector.id: 1 for vector in population.vectors} | {"second": max(population.units - 1, 0)}
-    return stated | {mean.id: mean.reach for mean in population.means}
+    return {name: most // population.identities for name, most in moves(population).items()}
 
 
 def assert_within(population: Population, before: Vectors, after: Vectors) -> int:
