@@ -16,9 +16,8 @@ KEY_LINE = 18
 SMALLEST_WIDTH = 480.0  # figures of one page share a scale
 CHARACTER = 0.56  # mean width of a character in em, for wrapping without measuring
 SPEECH = re.compile(r' (?:role|aria-[a-z]+|class|pointer-events|stroke-miterlimit)="[^"]*"')
-HALO = (
-    ' style="stroke:var(--paper,#fff);stroke-width:3.5px;stroke-opacity:.75;paint-order:stroke;stroke-linejoin:round"'
-)
+# Style sheets give the class the paper's colour where that is not white.
+HALO = ' class="halo" stroke="#ffffff" stroke-width="3.5" stroke-opacity="0.75" stroke-linejoin="round" paint-order="stroke"'
 EMPTY = re.compile(r'<path d="(?:M0,0h0v0h0Z)?"[^>]*/>|<g/>|<g></g>')
 
 
@@ -92,7 +91,7 @@ def whole_file(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
         f'role="img" aria-labelledby="title-nl desc-nl" lang="nl">{spoken}'
         "<style>#en:target{display:inline}#en:target~#nl{display:none}"
-        "@media(prefers-color-scheme:dark){svg{color:#e9e9ec;--paper:#17181b}#paper{fill:#17181b}}</style>"
+        "@media(prefers-color-scheme:dark){svg{color:#e9e9ec}.halo{stroke:#17181b}#paper{fill:#17181b}}</style>"
         f'<defs>{definitions}</defs><rect id="paper" width="{width:g}" height="{height:g}" fill="#ffffff"/>'
         f'<g id="en" lang="en" display="none">{headed["en"].body}</g><g id="nl">{headed["nl"].body}</g></svg>\n'
     )
