@@ -69,6 +69,12 @@ def print_plan(study_ref: str, epsilon: float | None, years: int) -> None:
     console = Console(soft_wrap=True)
     console.print(_errors(study.id, found))
     console.print(_prices(found, years))
+    for line in found.populations:
+        if line.rolling_total is not None and line.frozen_total is not None:
+            console.print(
+                f"{line.id}: totals of {len(study.years)} years, further cases apart, are off by {line.rolling_total:.0f} "
+                f"drawn anew, by {line.frozen_total:.0f} as a sum of frozen years."
+            )
     for population in policy.public.noise.populations:
         console.print(f"{population.id}: one person moves {_moves(population)}.")
     for warning in found.warnings:

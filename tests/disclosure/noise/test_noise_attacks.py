@@ -112,7 +112,7 @@ def test_a_release_of_neighbouring_registers_betrays_no_more_than_was_paid(popul
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_many_releases_come_close_to_the_price_and_stay_below_laplace() -> None:
-    best, published, odds, others = attack(LAPLACE, 1500)
+    best, published, odds, others = attack(LAPLACE, 500)
     assert 0.6 * LAPLACE.epsilon < best <= LAPLACE.epsilon
     assert published < best
     assert max(np.abs(odds).max(), np.abs(others).max()) <= LAPLACE.epsilon * (1 + 1e-9)
@@ -122,7 +122,7 @@ def test_many_releases_come_close_to_the_price_and_stay_below_laplace() -> None:
 @pytest.mark.timeout(1200)
 def test_many_releases_come_close_to_the_price_and_stay_below_gaussian() -> None:
     """Probability masses: the log odds are normal with mean rho and variance 2 rho, and every mass obeys the promise."""
-    best, _, odds, others = attack(GAUSSIAN, 1500)
+    best, _, odds, others = attack(GAUSSIAN, 500)
     rho = edition_rho(GAUSSIAN)
     error = 4 * math.sqrt(2 * rho / len(odds))
     assert rho - error - 0.02 < odds.mean() < rho + error
@@ -239,6 +239,7 @@ def test_an_exhausted_store_is_left_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.prefect
 def test_a_run_with_an_exhausted_budget_is_exit_5_and_charges_nothing(
     command: Callable[..., object], tmp_path: Path
