@@ -7,7 +7,7 @@ and records gather rows. BLAKE2b with a key is a MAC, so no HMAC wrapper is need
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -29,12 +29,14 @@ def value_hash(key: bytes, text: str) -> int:
 def bigrams(token: str) -> list[str]:
     """Padded bigrams of a token, repeats numbered so that `ana` in `banana` counts twice."""
     padded = f"_{token}_"
+    pairs = [padded[start : start + 2] for start in range(len(padded) - 1)]
+    if len(set(pairs)) == len(pairs):
+        return [f"{pair}1" for pair in pairs]
     seen: dict[str, int] = {}
     grams = []
-    for start in range(len(padded) - 1):
-        gram = padded[start : start + 2]
-        seen[gram] = seen.get(gram, 0) + 1
-        grams.append(f"{gram}{seen[gram]}")
+    for pair in pairs:
+        seen[pair] = seen.get(pair, 0) + 1
+        grams.append(f"{pair}{seen[pair]}")
     return grams
 
 
@@ -51,6 +53,7 @@ class FilterMaker:
         self._bits = bits
         self._hashes = hashes
         self._cache: dict[str, int] = {}
+        self._tokens: dict[str, int] = {}
 
     def _gram(self, gram: str) -> int:
         """The gram's positions as an integer of `bits` bits. 16-bit slices of one digest give the positions."""
@@ -65,11 +68,25 @@ class FilterMaker:
 
     def filters(self, rows: Iterable[Sequence[str]]) -> Words:
         """One filter per row of grams: uint64 of shape (rows, bits / 64), little-endian words."""
+        return self._packed(self._joined(grams, self._gram) for grams in rows)
+
+    def token_filters(self, rows: Iterable[Sequence[str]]) -> Words:
+        """The same for rows of tokens, over the bigrams of all of them; tokens repeat, so each is made once."""
+        return self._packed(self._joined(tokens, self._token) for tokens in rows)
+
+    def _token(self, token: str) -> int:
+        known = self._tokens.get(token)
+        if known is None:
+            known = self._tokens[token] = self._joined(bigrams(token), self._gram)
+        return known
+
+    def _joined(self, parts: Sequence[str], mask: Callable[[str], int]) -> int:
+        value = 0
+        for part in parts:
+            value |= mask(part)
+        return value
+
+    def _packed(self, values: Iterable[int]) -> Words:
         width = self._bits // 8
-        out = bytearray()
-        for grams in rows:
-            value = 0
-            for gram in grams:
-                value |= self._gram(gram)
-            out += value.to_bytes(width, "little")
-        return np.frombuffer(bytes(out), dtype="<u8").reshape(-1, width // 8)
+        data = b"".join([value.to_bytes(width, "little") for value in values])
+        return np.frombuffer(data, dtype="<u8").reshape(-1, width // 8)

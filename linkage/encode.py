@@ -132,9 +132,13 @@ def encode_fields(
         columns |= _encode_field(field, distinct, keys)
         if field.form != "value":
             maker = bloom.FilterMaker(keys.derive("record filter", field.domain), RECORD_BITS, RECORD_HASHES)
-            place = field.name if field.form == "digits" else ""
-            grams = ([place + gram for gram in _grams(field, value)] for value in distinct.values)
-            record |= _gather(maker.filters(grams), distinct.codes)
+            if field.form == "tokens":
+                filters = maker.token_filters(distinct.values)
+            else:
+                filters = maker.filters(
+                    [field.name + gram for gram in bloom.placed_digits(value)] for (value,) in distinct.values
+                )
+            record |= _gather(filters, distinct.codes)
     return {"record_f": _binary(record, np.ones(length, dtype=bool)), **columns}
 
 
@@ -187,12 +191,6 @@ def _distinct(raw: Sequence[str | None], prepare: Callable[[str | None], tuple[s
     return _Distinct(list(values), of_raw[indices])
 
 
-def _grams(field: Field, value: tuple[str, ...]) -> list[str]:
-    if field.form == "tokens":
-        return [gram for token in value for gram in bloom.bigrams(token)]
-    return bloom.placed_digits(value[0])
-
-
 def _encode_field(field: Field, distinct: _Distinct, keys: StudyKeys) -> dict[str, pa.Array]:
     key = keys.derive("value", field.domain)
     present = distinct.codes >= 0
@@ -206,7 +204,10 @@ def _encode_field(field: Field, distinct: _Distinct, keys: StudyKeys) -> dict[st
     if field.form != "value":
         bits, count = (TOKEN_BITS, TOKEN_HASHES) if field.form == "tokens" else (DIGIT_BITS, DIGIT_HASHES)
         maker = bloom.FilterMaker(keys.derive("filter", field.domain), bits, count)
-        filters = maker.filters(_grams(field, value) for value in distinct.values)
+        if field.form == "tokens":
+            filters = maker.token_filters(distinct.values)
+        else:
+            filters = maker.filters(bloom.placed_digits(value) for (value,) in distinct.values)
         columns[f"{field.name}_f"] = _binary(_gather(filters, distinct.codes), present)
     return columns
 
