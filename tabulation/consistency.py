@@ -22,6 +22,7 @@ from schemas.vocabulary import Code
 from tabulation.equations import Equation, Grid, equations
 
 TOLERANCE = 1e-6
+SHORT = 6  # claims that a reader takes in at once; a longer explanation is tried again in another order
 DOUBTED_LAST = 2.0  # what a case of slack costs where a total is stated, against 1 elsewhere
 
 
@@ -127,30 +128,44 @@ def _distinct(claims: Sequence[Claim]) -> list[Claim]:
 def _smallest(program: _Program, accused: Claim, suspects: list[Claim]) -> list[Claim]:
     """A subset that still contradicts itself and of which no claim can be missed; the smaller of two attempts.
 
-    Attempts differ in what they try to do without first, and keep what names the same categories as the accused claim.
+    Attempts do without the cells of large tables first, and keep what names the same categories as the accused claim.
     """
     alike = _restricting(program.grids, accused)
     others = [claim for claim in suspects if claim is not accused]
-    orders = (
-        sorted(others, key=lambda claim: (len(alike & _restricting(program.grids, claim)), len(claim.part))),
-        sorted(others, key=lambda claim: (-len(claim.part), len(alike & _restricting(program.grids, claim)))),
+
+    def fine(claim: Claim) -> int:
+        return -math.prod(len(axis) for axis in program.grids[claim.grid].axes)
+
+    def shared(claim: Claim) -> int:
+        return len(alike & _restricting(program.grids, claim))
+
+    first = _filtered(program, accused, sorted(others, key=lambda claim: (shared(claim), fine(claim), len(claim.part))))
+    if len(first) <= SHORT:
+        return first
+    second = _filtered(
+        program, accused, sorted(others, key=lambda claim: (fine(claim), -len(claim.part), shared(claim)))
     )
-    return min((_filtered(program, accused, order) for order in orders), key=len)
+    return min(first, second, key=len)
 
 
 def _filtered(program: _Program, accused: Claim, order: list[Claim]) -> list[Claim]:
-    """Deletion filter: leave out claim after claim, and keep those without which the contradiction is gone."""
+    """Deletion filter: leave out claims, halves at a time while that goes well, and keep those that cannot be missed."""
     kept: list[Claim] = [accused]
     rest = list(order)
+    size = max(1, len(rest) // 2)
     while rest:
-        trial = rest[1:]
+        trial = rest[size:]
         answer = program.solve([*kept, *trial])
         if answer.gap > TOLERANCE:
             active = set(answer.active)
             rest = [claim for at, claim in enumerate(trial, len(kept)) if at in active]
+            size = max(1, len(rest) // 2)
+        elif size > 1:
+            size //= 2
         else:
             kept.append(rest[0])
             rest = trial
+            size = max(1, len(rest) // 2)
     return kept
 
 
