@@ -47,7 +47,9 @@ def test_nothing_is_readable_in_the_state_folder(embedded, state):
             assert SECRET not in content
 
 
-@pytest.mark.parametrize(("study", "secret"), [("nr2015", os.urandom(32)), ("wodc2020", SECRET)])
+@pytest.mark.parametrize(
+    ("study", "secret"), [("nr2015", b"another secret of 32 bytes......"), ("wodc2020", SECRET)], ids=["key", "study"]
+)
 def test_another_key_or_study_does_not_open_it(memo, log, study, secret):
     memo.keep_persons(b"map")
     other = Memo(log.store, study, secret)
