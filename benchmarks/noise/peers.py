@@ -20,6 +20,7 @@ from disclosure.noise import margins as five
 from disclosure.noise.benchmark import BY_CELL, SITUATIONS, Design, Row, best_error, by_cell, error, row, title
 from disclosure.noise.margins import Margin
 from disclosure.noise.mechanisms import Price, draw
+from schemas.errors import UsageError
 
 MBI = "SCHAKEL_PEER_MBI"
 _ABSENT = {
@@ -86,8 +87,10 @@ def _mbi(design: Design, noisy: np.ndarray) -> np.ndarray:
         tasks.append(json.dumps({"sizes": five.SIZES, "measurements": measurements}))
     script = Path(__file__).with_name("mbi_script.py")
     done = subprocess.run(
-        [os.environ[MBI], str(script)], input="\n".join(tasks), capture_output=True, text=True, check=True
+        [os.environ[MBI], str(script)], input="\n".join(tasks), capture_output=True, text=True, check=False
     )
+    if done.returncode:
+        raise UsageError(f"The interpreter that {MBI} names did not finish mbi; install mbi there, or unset it.")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     # mbi has no total of its own to judge; the yardstick leaves the total out.
     return np.array([[0.0, *margins] for margins in found])
