@@ -7,45 +7,31 @@ every primary it moves and every coalition whose known cells it leaves alone. Wh
 
 Attackers: the outsider; each person alone in some cells, who knows those (`person`); each two people, who also know the cells that
 hold just the two of them (`pair`). The outsider's range with blanks at least 0 must contain [v - down, v + up].
-Sources: Fischetti & Salazar, Management Science 47(7), 2001 (attacker problems); Hundepool et al., Statistical Disclosure Control, 2012.
+Sources: Fischetti & Salazar, Management Science 47(7), 2001 (attacker problems); Hundepool et al., Statistical Disclosure
+Control, 2012.
 """
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-import highspy
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from disclosure.attack_room import Bools, Ints, Room, Secrets, Untried, ball, eliminate, neighbours
+
+__all__ = ["Attack", "Insider", "Secrets", "attack"]
+
 Insider = Literal["none", "person", "pair"]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 WHOLE = 500  # components up to this many blanks are attacked whole at once
 REACH = (250, 2_000)  # otherwise first with only the nearest blanks moving, which proves as much when it succeeds
 CORE = 40  # primaries served from one neighbourhood before the next is taken
-ALONE = 4.0  # cost of moving a cell that one person knows: witnesses that avoid those serve more people
-BRANCH_SECONDS = 20.0  # for one whole-number problem; beyond it the question counts as failed
-
-
-@dataclass(frozen=True)
-class Secrets:
-    """What an attack starts from. n cells; `equations` CSR (m, n); see `disclosure.suppress.system.System` for the fields."""
-
-    values: Ints
-    equations: sparse.csr_array
-    primary: Bools
-    lower: Ints
-    people: Ints
-    first: Ints
-    last: Ints
 
 
 @dataclass(frozen=True)
@@ -71,10 +57,6 @@ class Attack:
     def certified(self) -> bool:
         """True when nothing is exposed and everything was tried."""
         return not self.outsider and not self.insiders and self.untried == 0
-
-
-class _Untried(Exception):
-    """A question was not settled within the time."""
 
 
 def attack(
@@ -114,7 +96,7 @@ class _Run:
 
     def __init__(self, s: Secrets, blank: Bools, insider: Insider, down: int, up: int, deadline: float) -> None:
         self.s, self.insider, self.down, self.up, self.deadline = s, insider, down, up, deadline
-        self.live, determined = _eliminate(s.equations, blank)
+        self.live, determined = eliminate(s.equations, blank)
         self.outsider = set(np.flatnonzero(s.primary & (determined | ~blank)).tolist())
         self.insiders: set[tuple[tuple[int, ...], int]] = set()
         self.open: set[tuple[tuple[int, ...], int]] = set()
@@ -144,26 +126,37 @@ class _Run:
 
     def settle_component(self, component: Ints) -> None:
         """Settle all primaries of one component."""
-        whole = _Room(self.s, self.matrix, self.place, component)
+        whole = Room(self.s, self.matrix, self.place, component)
         waiting = component[self.s.primary[component]].tolist()
         if len(component) <= WHOLE:
             for p in waiting:
                 self.settle_primary(p, [whole])
             return
-        graph = _neighbours(self.matrix)
+        graph = neighbours(self.matrix)
         done: set[int] = set()
         for seed in waiting:
             if seed in done:
                 continue
-            near = _ball(graph, int(self.place[seed]), REACH[-1])
+            near = ball(graph, int(self.place[seed]), REACH[-1])
             cells = np.flatnonzero(self.live)[near]
-            rooms = [_Room(self.s, self.matrix, self.place, cells[:size]) for size in REACH if size < len(component)]
+            rooms = []
+            for size in (size for size in REACH if size < len(component)):
+                around = Room(self.s, *self._around(graph, near[: size // 4]))
+                rooms.append(Room(self.s, self.matrix, self.place, cells[:size], around))
             core = [p for p in cells[: REACH[0] // 3].tolist() if self.s.primary[p] and p not in done][:CORE]
             for p in dict.fromkeys([seed, *core]):
                 self.settle_primary(p, [*rooms, whole])
                 done.add(p)
 
-    def settle_primary(self, p: int, rooms: list[_Room]) -> None:
+    def _around(
+        self, graph: tuple[sparse.csr_array, sparse.csr_array], near: Ints
+    ) -> tuple[sparse.csr_array, Ints, Ints]:
+        """The equations that touch `near`, without any others: what they hold still, everything holds still."""
+        rows = np.unique(graph[1][near].indices)
+        part = sparse.csr_array(self.matrix[rows])
+        return part, self.place, np.flatnonzero(self.live)[np.unique(part.indices)]
+
+    def settle_primary(self, p: int, rooms: list[Room]) -> None:
         """Outsider first, then whoever the witness depends on."""
         base = self._ask((), p, rooms)
         if base is None:
@@ -207,7 +200,7 @@ class _Run:
             known |= frozenset(both.tolist())
         return known
 
-    def _ask(self, coalition: tuple[int, ...], p: int, rooms: list[_Room]) -> _Witness | None:
+    def _ask(self, coalition: tuple[int, ...], p: int, rooms: list[Room]) -> _Witness | None:
         """A witness that p is not determined for `coalition`; None when p is exposed or the question stays open."""
         known = self._known(coalition)
         for witness in self.witnesses[p]:
@@ -218,7 +211,9 @@ class _Run:
                 moved = room.witness(p, known, self.deadline)
                 if moved is not None:
                     return self._record(*moved)
-        except _Untried:
+                if room.around is not None and room.around.holds(p, known, self.deadline):
+                    break
+        except Untried:
             self.open.add((coalition, p))
             return None
         if coalition:
@@ -241,7 +236,7 @@ class _Run:
         self.reach[cells, 0] = np.minimum(self.reach[cells, 0], reached)
         self.reach[cells, 1] = np.maximum(self.reach[cells, 1], reached)
 
-    def _check_range(self, p: int, rooms: list[_Room]) -> None:
+    def _check_range(self, p: int, rooms: list[Room]) -> None:
         """The outsider's range with blanks at least 0 must contain [v - down, v + up]."""
         value = int(self.s.values[p])
         for move in (-min(self.down, value), self.up):
@@ -249,150 +244,10 @@ class _Run:
                 continue
             try:
                 found = next((m for room in rooms if (m := room.shift(p, move, self.deadline)) is not None), None)
-            except _Untried:
+            except Untried:
                 self.open.add(((), p))
                 continue
             if found is None:
                 self.outsider.add(p)
             else:
                 self._widen(found[0], self.s.values[found[0]] + found[1])
-
-
-class _Room:
-    """A set of blanks that may move, all others still, as a linear programme: minimise the movement that shifts one cell."""
-
-    def __init__(self, s: Secrets, matrix: sparse.csr_array, place: Ints, cells: Ints) -> None:
-        self.s, self.cells, self.matrix, self.place = s, np.sort(cells), matrix, place
-        self.solver: highspy.Highs | None = None
-
-    def _open(self) -> highspy.Highs:
-        """Build the model on first use: columns are movements up, then movements down, of `cells`."""
-        part = self.matrix[:, self.place[self.cells]]
-        part = part[np.flatnonzero(np.diff(part.indptr))].tocsc()
-        self.part, k = part, len(self.cells)
-        self.at = {cell: i for i, cell in enumerate(self.cells.tolist())}
-        cost = np.where(self.s.people[self.cells] == 1, ALONE, 1.0)
-        model = highspy.HighsLp()
-        model.num_col_, model.num_row_ = 2 * k, part.shape[0]
-        model.col_cost_ = np.concatenate([cost, cost])
-        model.col_lower_ = np.zeros(2 * k)
-        model.col_upper_ = self._bounds(self.s.lower[self.cells])
-        model.row_lower_ = model.row_upper_ = np.zeros(part.shape[0])
-        model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        model.a_matrix_.start_ = np.concatenate([part.indptr, part.indptr[1:] + part.nnz]).astype(np.int32)
-        model.a_matrix_.index_ = np.concatenate([part.indices, part.indices]).astype(np.int32)
-        model.a_matrix_.value_ = np.concatenate([part.data, -part.data]).astype(np.float64)
-        solver = highspy.Highs()
-        for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off"), ("solver", "simplex")):
-            solver.setOptionValue(option, value)
-        solver.passModel(model)
-        self.solver = solver
-        return solver
-
-    def _bounds(self, lower: Ints) -> NDArray[np.float64]:
-        fall = (self.s.values[self.cells] - lower).astype(np.float64)
-        return np.concatenate([np.full(len(fall), highspy.kHighsInf), fall])
-
-    def witness(self, p: int, known: Iterable[int], deadline: float) -> tuple[Ints, Ints] | None:
-        """Another table in which p differs and `known` does not, blanks at least `lower`; None when there is none here."""
-        for move in (1, -1):
-            if move == 1 or self.s.values[p] > self.s.lower[p]:
-                found = self._solve(p, move, known, self.s.lower[self.cells], deadline)
-                if found is not None:
-                    return found
-        return None
-
-    def shift(self, p: int, move: int, deadline: float) -> tuple[Ints, Ints] | None:
-        """Another table in which p is `move` higher, blanks at least 0."""
-        return self._solve(p, move, (), np.zeros(len(self.cells), dtype=np.int64), deadline)
-
-    def _solve(self, p: int, move: int, known: Iterable[int], lower: Ints, deadline: float) -> tuple[Ints, Ints] | None:
-        if time.monotonic() > deadline:
-            raise _Untried
-        solver = self.solver or self._open()
-        k, at = len(self.cells), self.at[p]
-        floor, ceiling = np.zeros(2 * k), self._bounds(lower)
-        for cell in known:
-            if cell in self.at:
-                ceiling[[self.at[cell], k + self.at[cell]]] = 0.0
-        ceiling[[at, k + at]] = 0.0
-        floor[at if move > 0 else k + at] = ceiling[at if move > 0 else k + at] = float(abs(move))
-        columns = np.arange(2 * k, dtype=np.int32)
-        solver.changeColsBounds(2 * k, columns, floor, ceiling)
-        solver.run()
-        status = solver.getModelStatus()
-        if status == highspy.HighsModelStatus.kInfeasible:
-            return None
-        if status != highspy.HighsModelStatus.kOptimal:
-            raise _Untried
-        found = self._whole(solver, lower)
-        return found if found is not None else self._branch(floor, ceiling, lower, deadline)
-
-    def _whole(self, solver: highspy.Highs, lower: Ints) -> tuple[Ints, Ints] | None:
-        """The solver's point in whole numbers, checked in whole numbers; None when rounding breaks it."""
-        point, k = np.array(solver.getSolution().col_value), len(self.cells)
-        moves = np.rint(point[:k] - point[k:]).astype(np.int64)
-        fits = not np.any(self.part @ moves) and bool(np.all(self.s.values[self.cells] + moves >= lower))
-        if not fits or np.abs(point[:k] - point[k:] - moves).max() > 1e-6:
-            return None
-        moved = np.flatnonzero(moves)
-        return self.cells[moved], moves[moved]
-
-    def _branch(
-        self, floor: NDArray[np.float64], ceiling: NDArray[np.float64], lower: Ints, deadline: float
-    ) -> tuple[Ints, Ints] | None:
-        """The same question with whole numbers demanded; a shift of more than asked would do as well, so allow it."""
-        k = len(self.cells)
-        wanted = np.flatnonzero(floor)
-        solver = highspy.Highs()
-        solver.setOptionValue("output_flag", False)
-        solver.setOptionValue("threads", 1)
-        solver.setOptionValue("time_limit", max(0.1, min(BRANCH_SECONDS, deadline - time.monotonic())))
-        model = self.solver.getLp() if self.solver is not None else highspy.HighsLp()
-        room = self._bounds(lower)
-        ceiling[wanted] = np.maximum(ceiling[wanted], room[wanted])
-        model.col_lower_, model.col_upper_ = floor, ceiling
-        model.integrality_ = [highspy.HighsVarType.kInteger] * (2 * k)
-        solver.passModel(model)
-        solver.run()
-        status = solver.getModelStatus()
-        if status == highspy.HighsModelStatus.kInfeasible:
-            return None
-        found = self._whole(solver, lower) if status == highspy.HighsModelStatus.kOptimal else None
-        if found is None:
-            raise _Untried
-        return found
-
-
-def _eliminate(equations: sparse.csr_array, blank: Bools) -> tuple[Bools, Bools]:
-    """Blanks that stay unknown after solving every equation with a single unknown, and the ones so determined."""
-    live = blank.copy()
-    pattern = abs(equations).astype(np.int64)
-    while True:
-        single = np.flatnonzero(pattern @ live.astype(np.int64) == 1)
-        if not len(single):
-            return live, blank & ~live
-        live &= ~((pattern[single].T @ np.ones(len(single), dtype=np.int64)) > 0)
-
-
-def _neighbours(matrix: sparse.csr_array) -> tuple[sparse.csr_array, sparse.csr_array]:
-    by_row = sparse.csr_array(matrix)
-    return by_row, sparse.csr_array(by_row.T)
-
-
-def _ball(graph: tuple[sparse.csr_array, sparse.csr_array], seed: int, size: int) -> Ints:
-    """The `size` columns nearest to `seed`, nearest first; small equations are crossed before large ones."""
-    by_row, by_column = graph
-    seen, order, rows_seen, at = {seed}, [seed], set[int](), 0
-    width = np.diff(by_row.indptr)
-    while at < len(order) and len(order) < size:
-        cell = order[at]
-        at += 1
-        rows = by_column.indices[by_column.indptr[cell] : by_column.indptr[cell + 1]]
-        for row in sorted(set(rows.tolist()) - rows_seen, key=lambda r: (int(width[r]), r)):
-            rows_seen.add(row)
-            for other in by_row.indices[by_row.indptr[row] : by_row.indptr[row + 1]].tolist():
-                if other not in seen:
-                    seen.add(other)
-                    order.append(other)
-    return np.array(order[:size], dtype=np.int64)

@@ -18,12 +18,14 @@ from disclosure.suppress.master import Master
 from disclosure.suppress.pattern import Mender, Pattern, Question
 from disclosure.suppress.problem import Insider, Objective, Problem, pose
 from disclosure.suppress.system import Bools, System
+from schemas.errors import DisclosureRefused
 
 LONGEST = 40  # equations longer than this give no companion rows: they hardly bind and fill the master
 RELAXED_SHARE = 0.12  # of the time for the linear relaxation
 WHOLE_SHARE = 0.4  # of what is left for one search in whole numbers
 GAP = 2e-5
 ASKED = 2  # questions per primary that become covers in one round: the rest mostly give the same ones
+HALF = 0.01  # a step that is further from a whole number than this is a fraction
 APPEALS = 8  # repairs of a pattern that only the judge, who counts in whole numbers, sees through
 BARELY = 1e-9  # share by which the bound is lowered against rounding in the solver
 
@@ -93,14 +95,14 @@ class _Search:
         while True:
             start = None if self.cost == float("inf") else self.best
             whole = self.master.choose(max(1.0, self.left() * WHOLE_SHARE), GAP, start)
+            blank = self.problem.must if whole is None else whole.x > 0.5
+            pattern = Pattern(self.problem, blank)
+            exposed = pattern.exposed()
+            self._finish(pattern, exposed)
             if whole is None:
-                self._finish(self.problem.must, [])
                 return
             self.rounds += 1
             self.bound = max(self.bound, whole.bound)
-            blank = whole.x > 0.5
-            exposed = Pattern(self.problem, blank).exposed()
-            self._finish(blank, exposed)
             if self.left() <= 0 or self.cost <= self.bound * (1 + GAP) or not self._cut(blank, exposed):
                 return
 
@@ -133,12 +135,11 @@ class _Search:
         self.master.refresh()
         return found
 
-    def _finish(self, blank: Bools, exposed: list[Question]) -> None:
-        """Repair `blank` until nobody learns anything, trim it, and keep it if it is the cheapest that the judge lets pass."""
-        pattern = Pattern(self.problem, blank)
-        while exposed := exposed or pattern.exposed():
-            pattern = Pattern(self.problem, self.mender.mend(pattern.blank, exposed))
-            exposed = []
+    def _finish(self, pattern: Pattern, exposed: list[Question]) -> None:
+        """Repair a pattern until nobody learns anything, trim it, and keep it if it is the cheapest that the judge lets pass."""
+        while exposed:
+            self.mender.mend(pattern, exposed)
+            exposed = pattern.exposed()
         reasons = pattern.trim(self.pool.covers, max(self.deadline, time.monotonic() + 1.0))
         for cell, question in reasons:
             if self.left() < 0:
@@ -154,13 +155,11 @@ class _Search:
             if not learned:
                 self.best, self.cost = pattern.blank.copy(), cost
                 return
-            pattern = self._appeal(pattern, learned)
+            self._appeal(pattern, learned)
 
-    def _appeal(self, pattern: Pattern, learned: Learned) -> Pattern:
+    def _appeal(self, pattern: Pattern, learned: Learned) -> None:
         """The judge counts in whole numbers: give each cell that it exposes a movement that avoids a broken one."""
-        blank = pattern.blank
         for coalition, p in learned:
-            broken = next((m for step in (1, -1) if (m := pattern.mover.move(p, step, self.problem.known(coalition)))), None)
-            halves = [cell for cell, y in broken.steps.items() if abs(y - round(y)) > 0.01] if broken else []
-            blank = self.mender.mend(blank, [Question(coalition, p)], frozenset(halves[:1]))
-        return Pattern(self.problem, blank)
+            broken = pattern.movement(p, (1, -1), self.problem.known(coalition))
+            halves = [cell for cell, y in broken.steps.items() if abs(y - round(y)) > HALF] if broken else []
+            self.mender.mend(pattern, [Question(coalition, p)], frozenset(halves[:1]))

@@ -1,7 +1,7 @@
 """Covers: sets of cells of which one must be blank, the only constraints that the choice of a pattern needs.
 
-Seeds come from single equations (a blank needs a blank companion in each of its equations, one that the person does not know and that
-can move the other way); the rest from violated attacker problems (`disclosure.suppress.flow`).
+Seeds come from single equations (a blank needs a blank companion in each of its equations, one that the person does not
+know and that can move the other way); the rest from violated attacker problems (`disclosure.suppress.flow`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ VIOLATED = 1e-4
 HAIR = 1e-5  # the same for whole patterns, small enough to sum over all cells
 SHORT = 0.05  # by how much a shift must fall short of what was asked
 AGAIN = 1  # further cuts per question that a fractional pattern violates, each disjoint from the ones before
-NEAR_RELAXED = 3_000  # equations near a primary among which covers are sought for a fractional pattern, and for a whole one
+NEAR_RELAXED = (
+    3_000  # equations near a primary among which covers are sought for a fractional pattern, and for a whole one
+)
 NEAR_WHOLE = (60, 250)
 ONCE_MORE = 1  # the same for a whole pattern
 

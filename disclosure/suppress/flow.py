@@ -1,4 +1,4 @@
-"""Movement in a pattern: how far can one cell shift when every cell has a capacity? Its dual is a cut: cells of which one must be blank.
+"""Movement in a pattern: how far can a cell shift when every cell has a capacity? The dual is a cut, of which one must be blank.
 
     maximise  sign * y_p   subject to   A y = 0,  y_K = 0,  -down_j <= y_j <= up_j
 
@@ -9,6 +9,7 @@ out only lets more move, so what is a cut for the equations near p is a cut for 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import highspy
@@ -38,6 +39,24 @@ def equations_near(problem: Problem, p: int, through: Bools, most: int) -> Ints:
         if len(found) >= most:
             break
     return np.sort(np.fromiter(found, dtype=np.int64))
+
+
+def cells_near(problem: Problem, p: int, through: Bools, most: int) -> Ints:
+    """About `most` of the cells `through` (bool[n]) nearest to p, sorted; short equations are crossed first."""
+    rows, columns = problem.system.equations, problem.columns
+    crossed, found = set[int](), {p: None}
+    queue = [p]
+    for cell in queue:
+        touched = set(columns.indices[columns.indptr[cell] : columns.indptr[cell + 1]].tolist()) - crossed
+        for row in sorted(touched, key=lambda r: (int(rows.indptr[r + 1] - rows.indptr[r]), r)):
+            crossed.add(row)
+            for other in rows.indices[rows.indptr[row] : rows.indptr[row + 1]].tolist():
+                if through[other] and other not in found:
+                    found[other] = None
+                    queue.append(other)
+        if len(found) >= most:
+            break
+    return np.sort(np.fromiter(itertools.islice(found, most), dtype=np.int64))
 
 
 class Flow:

@@ -132,7 +132,8 @@ def _check_codes(micro: pd.DataFrame, tree: Hierarchy) -> None:
     if wrong.any():
         line = int(np.flatnonzero(wrong.to_numpy())[0]) + 2
         raise InputRefused(
-            f"micro.csv line {line}, column '{tree.name}': the code is not a leaf of hierarchy_{tree.name}.csv ({int(wrong.sum())} rows)."
+            f"micro.csv line {line}, column '{tree.name}': the code is not a leaf of hierarchy_{tree.name}.csv "
+            f"({int(wrong.sum())} rows); use leaf codes."
         )
 
 
@@ -151,7 +152,7 @@ def _add_table(
     for codes, cell in at.items():
         for position, d in enumerate(dims):
             below = trees[d].children.get(codes[position], ())
-            parts = [codes[:position] + (child,) + codes[position + 1 :] for child in below]
+            parts = [(*codes[:position], child, *codes[position + 1 :]) for child in below]
             if parts:
                 builder.equation(cell, [at[part] for part in parts if part in at])
     return list(at.items())

@@ -33,9 +33,8 @@ class Master:
         self.solver = highspy.Highs()
         self.solver.setOptionValue("output_flag", False)
         self.solver.setOptionValue("threads", 1)
-        for cell in self.free.tolist():
-            self.solver.addVar(0.0, 1.0)
         count = len(self.free)
+        self.solver.addVars(count, np.zeros(count), np.ones(count))
         self.solver.changeColsCost(count, np.arange(count, dtype=np.int32), q.cost[self.free])
         self.taken = 0
         rows = [(0.0, (*others, cell), (*[1.0] * len(others), -1.0)) for cell, others in companions]
@@ -68,7 +67,7 @@ class Master:
         return self._answer(np.clip(values, 0, 1), float(self.solver.getInfo().objective_function_value), False)
 
     def choose(self, seconds: float, gap: float, start: Bools | None) -> Answer | None:
-        """In whole numbers, within `seconds` and relative `gap`, from the pattern `start`; None when no pattern was found in time."""
+        """In whole numbers, within `seconds` and relative `gap`, from the pattern `start`; None when none was found."""
         count = len(self.free)
         if not count:
             return self._answer(np.zeros(0), 0.0, True)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import highspy
 import numpy as np
 
-from disclosure.suppress.movement import Mover
+from disclosure.suppress.flow import Flow, cells_near, equations_near
+from disclosure.suppress.movement import Movement, Mover
 from disclosure.suppress.problem import Problem
 from disclosure.suppress.system import Bools, Ints, describe
 from schemas.errors import DisclosureRefused
 
 CHEAP = 1e-4  # price of moving a blank, as a share of the cheapest free cell: short movements serve more people
+WHOLE = 2_500  # up to this many cells one programme over all of them is quicker than many over neighbourhoods
+NEAR = (150, 1_000)  # blanks near a primary, beyond WHOLE
+AROUND = 800  # cells near a primary for a repair, beyond WHOLE
+EQUATIONS = 150  # equations near a primary that may suffice to hold it still
+SHORT = 0.05  # by how much a shift must fall short of what was asked
 ALONE = 4.0  # price of moving a cell that somebody knows, others cost 1: such witnesses serve fewer people
 
 
@@ -39,11 +46,8 @@ class Pattern:
     def __init__(self, problem: Problem, blank: Bools) -> None:
         self.problem, self.blank = problem, blank.copy()
         self.cells = np.flatnonzero(blank)
-        system = problem.system
-        self.prices = np.where(problem.owner[self.cells] >= 0, ALONE, 1.0)
-        self.mover = Mover(problem, self.cells, self.prices, (system.values - system.lower)[self.cells].clip(0))
-        self.wide: Mover | None = None
-        self.held: set[int] = set()
+        self.movers: dict[bool, Mover] = {}
+        self.local: dict[tuple[int, int, bool], Mover] = {}
         self.witnesses: dict[int, list[Witness]] = defaultdict(list)
         self.reached: dict[tuple[int, int], list[frozenset[int]]] = defaultdict(list)
         self._needed_in, self._needed_cells = b"", set[int]()
@@ -100,29 +104,84 @@ class Pattern:
         for witness in self.witnesses[p]:
             if not (known & witness.cells):
                 return witness
-        for step in (1, -1):
-            movement = self.mover.move(p, step, known)
-            if movement is not None:
-                values = self.problem.system.values
-                mirror = movement.whole and all(y <= values[cell] for cell, y in movement.steps.items())
-                witness = Witness(movement.cells, mirror)
-                for cell in movement.cells if movement.whole else (p,):
-                    if self.problem.system.primary[cell]:
-                        self.witnesses[cell].append(witness)
-                return witness
-        return None
+        movement = self.movement(p, (1, -1), known)
+        return None if movement is None else self.note(p, movement)
+
+    def note(self, p: int, movement: Movement) -> Witness:
+        """Keep a movement of p, found with blanks at least `lower`, as a witness for all primaries that it moves."""
+        values = self.problem.system.values
+        mirror = movement.whole and all(y <= values[cell] for cell, y in movement.steps.items())
+        witness = Witness(movement.cells, mirror)
+        for cell in movement.cells if movement.whole else (p,):
+            if self.problem.system.primary[cell]:
+                self.witnesses[cell].append(witness)
+        return witness
+
+    def answered(self, question: Question) -> bool:
+        """Whether a witness kept so far answers the question."""
+        coalition, p, step = question
+        if step:
+            return bool(self.reached[p, step]) or (abs(step) == 1 and any(w.mirror for w in self.witnesses[p]))
+        known = self.problem.known(coalition)
+        return any(not (known & witness.cells) for witness in self.witnesses[p])
+
+    def grow(self, cells: frozenset[int]) -> None:
+        """Blank more cells; what was shown so far stays shown."""
+        if not all(self.blank[cell] for cell in cells):
+            self.blank[list(cells)] = True
+            self.cells = np.flatnonzero(self.blank)
+            self.movers.clear()
+            self.local.clear()
+
+    def movement(self, p: int, ways: Sequence[int], known: frozenset[int], wide: bool = False) -> Movement | None:
+        """A movement of p by one of `ways`, within the blanks near it if there is one. `wide`: blanks may be 0."""
+        near = NEAR if len(self.cells) > WHOLE else ()
+        for most in near:
+            mover = self._near(p, most, wide)
+            found = next((m for way in ways if (m := mover.move(p, way, known)) is not None), None)
+            if found is not None:
+                return found
+            if self._closed(p, ways, known, wide):
+                return None
+        mover = self._all(wide)
+        return next((m for way in ways if (m := mover.move(p, way, known)) is not None), None)
+
+    def _near(self, p: int, most: int, wide: bool) -> Mover:
+        if (p, most, wide) not in self.local:
+            self.local = {key: mover for key, mover in self.local.items() if key[0] == p}
+            self.local[p, most, wide] = self._mover(cells_near(self.problem, p, self.blank, most), wide)
+        return self.local[p, most, wide]
+
+    def _all(self, wide: bool) -> Mover:
+        if wide not in self.movers:
+            self.movers[wide] = self._mover(self.cells, wide)
+            for cell in self.cells[~self.blank[self.cells]].tolist():
+                self.movers[wide].hold(cell, True)
+        return self.movers[wide]
+
+    def _mover(self, cells: Ints, wide: bool) -> Mover:
+        falls = self._falls(wide)[cells]
+        return Mover(self.problem, cells, np.where(self.problem.owner[cells] >= 0, ALONE, 1.0), falls)
+
+    def _falls(self, wide: bool) -> Ints:
+        system = self.problem.system
+        return system.values if wide else (system.values - system.lower).clip(0)
+
+    def _closed(self, p: int, ways: Sequence[int], known: frozenset[int], wide: bool) -> bool:
+        """Whether the equations near p alone already hold it still, whatever moves further away."""
+        flow = Flow(self.problem, equations_near(self.problem, p, self.blank, EQUATIONS))
+        falls = self._falls(wide)
+        up = np.where(self.blank & ~self.problem.never, highspy.kHighsInf, 0.0)
+        flow.capacities(up, np.where(up > 0, falls, 0.0))
+        far = max(map(abs, ways))
+        flow.capacity(p, far, min(far, int(falls[p])))
+        return all(flow.push(p, int(np.sign(way)), known) < abs(way) - SHORT for way in ways)
 
     def _reaches(self, p: int, step: int) -> bool:
         """Whether the outsider must believe value + step possible, blanks being at least 0."""
-        if abs(step) == 1 and any(witness.mirror for witness in self.witnesses[p]):
+        if self.answered(Question((), p, step)):
             return True
-        if self.reached[p, step]:
-            return True
-        if self.wide is None:
-            self.wide = Mover(self.problem, self.cells, self.prices, self.problem.system.values[self.cells])
-            for cell in self.held:
-                self.wide.hold(cell, True)
-        movement = self.wide.move(p, step, ())
+        movement = self.movement(p, (step,), frozenset(), wide=True)
         if movement is None:
             return False
         self.reached[p, step].append(movement.cells)
@@ -150,10 +209,9 @@ class Pattern:
 
     def _set(self, cell: int, blank: bool) -> None:
         self.blank[cell] = blank
-        (self.held.discard if blank else self.held.add)(cell)
-        for mover in (self.mover, self.wide):
-            if mover is not None:
-                mover.hold(cell, not blank)
+        self.local.clear()
+        for mover in self.movers.values():
+            mover.hold(cell, not blank)
 
     def trim(self, covers: Sequence[tuple[int, ...]], deadline: float) -> list[tuple[int, Question]]:
         """Publish what is not needed, dearest first. A blank that alone meets a cover is needed.
@@ -187,32 +245,39 @@ class Mender:
         self.problem = problem
         self.movers: dict[bool, Mover] = {}
 
-    def _mover(self, wide: bool) -> Mover:
+    def _within(self, p: int, wide: bool) -> Iterator[Mover]:
+        """Cells near p first, then all."""
+        system = self.problem.system
+        falls: Ints = system.values if wide else (system.values - system.lower).clip(0)
+        if system.size > WHOLE:
+            near = cells_near(self.problem, p, ~self.problem.never, AROUND)
+            yield Mover(self.problem, near, self.problem.cost[near], falls[near])
         if wide not in self.movers:
-            system = self.problem.system
-            falls: Ints = system.values if wide else (system.values - system.lower).clip(0)
             self.movers[wide] = Mover(self.problem, np.arange(system.size), self.problem.cost, falls)
-        return self.movers[wide]
+        yield self.movers[wide]
 
-    def mend(self, blank: Bools, questions: Sequence[Question], avoid: frozenset[int] = frozenset()) -> Bools:
-        """A pattern that contains `blank` and answers all `questions` without `avoid`. DisclosureRefused when one has no answer."""
-        q, blank = self.problem, blank.copy()
+    def mend(self, pattern: Pattern, questions: Iterable[Question], avoid: frozenset[int] = frozenset()) -> None:
+        """Grow `pattern` until it answers all `questions` without `avoid`. DisclosureRefused when one has no answer."""
+        q = self.problem
         cheap = CHEAP * float(q.cost[q.cost > 0].min(initial=1.0))
-        moved: dict[int, list[frozenset[int]]] = defaultdict(list)
-        for coalition, p, step in questions:
-            known = q.known(coalition) | (avoid - {p})
-            if not step and any(not (known & cells) for cells in moved[p]):
+        for question in questions:
+            coalition, p, step = question
+            if not avoid and pattern.answered(question):
                 continue
-            mover = self._mover(bool(step))
-            mover.price(np.where(blank, cheap, q.cost))
-            tried = [mover.move(p, way, known) for way in ((step,) if step else (1, -1))]
-            best = min((t for t in tried if t is not None), key=lambda t: t.price, default=None)
+            best, known = None, q.known(coalition) | (avoid - {p})
+            for mover in self._within(p, bool(step)):
+                mover.price(np.where(pattern.blank, cheap, q.cost)[mover.cells])
+                tried = [mover.move(p, way, known) for way in ((step,) if step else (1, -1))]
+                best = min((t for t in tried if t is not None), key=lambda t: t.price, default=None)
+                if best is not None:
+                    break
             if best is None:
                 raise DisclosureRefused(
                     f"The cell {describe(q.system.keys[p])} cannot be protected by any pattern of blanks: "
                     "merge categories, or leave the table out."
                 )
-            blank[list(best.cells)] = True
-            for cell in best.cells if best.whole and not step else ():
-                moved[cell].append(best.cells)
-        return blank
+            pattern.grow(best.cells)
+            if step:
+                pattern.reached[p, step].append(best.cells)
+            else:
+                pattern.note(p, best)

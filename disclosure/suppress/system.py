@@ -1,4 +1,4 @@
-"""Cells and equations: the one form in which every table, margin, relation and earlier release meets the chooser and the attacker."""
+"""Cells and equations: the form in which tables, margins, relations and earlier releases meet chooser and attacker."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ class SystemBuilder:
             return at
         if self.values[at] != value:
             raise InputRefused(
-                f"Two tables contradict each other in the cell {describe(key)}: correct the tables, or declare no relation between them."
+                f"Two tables contradict each other in the cell {describe(key)}: "
+                "correct the tables, or declare no relation between them."
             )
         self.hidden[at] &= hidden
         self.lower[at] = max(self.lower[at], lower)
@@ -96,7 +97,7 @@ class SystemBuilder:
                 f"The cell {describe(keys[parent])} is not the sum of its {len(members)} parts, "
                 f"the first of which is {describe(keys[members[0]]) if members else 'missing'}: correct the tables."
             )
-        self.rows[(tuple([(parent, -1), *((i, 1) for i in members)]))] = None
+        self.rows[(parent, -1), *((i, 1) for i in members)] = None
 
     def build(self, weights: Mapping[int, float] | None = None) -> System:
         """The finished system."""

@@ -89,7 +89,7 @@ def test_no_safe_pattern_breaks_a_cover(rows: list[list[int]], insider: Insider,
         separator = Separator(pool)
         x = np.where(problem.must, 1.0, weights)
         for p in problem.targets.tolist():
-            separator.relaxed(x, p, bool(problem.falls[p]))
+            separator.relaxed(x, p)
             separator.whole(x > 0.5, [Question((), p)])
             for person in problem.alone:
                 if p not in problem.alone[person]:
