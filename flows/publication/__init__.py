@@ -3,7 +3,7 @@
 What it does   writes `public/` and `restricted/` of a release as `docs/publication.md` lists them, and tables for a terminal.
 What enters    `ProtectedTable`s of one audience, the study, its catalogue, and `MethodFacts`. Never an exact table.
 What leaves    CSV, XLSX, ODS, Parquet, CSVW and data package metadata, SVG charts, the report page, method notes.
-May import     schemas, and `tabulation.derived` (percentages and tests on protected frames).
+May import     schemas, and of `tabulation` what works on protected tables: `derived`, `consistency`, `equations`.
 
 There is no clock, no random number and no machine name in here: the same input gives the same bytes.
 """
