@@ -31,7 +31,7 @@ FEBRL = Scheme(
     records=("record_f",),
     fields=(
         Field("surname", "tokens", "name"),
-        Field("given_name", "tokens", "name"),
+        Field("given", "tokens", "name"),
         Field("year", "digits", "year"),
         Field("month", "digits", "daymonth"),
         Field("day", "digits", "daymonth"),
@@ -43,7 +43,7 @@ FEBRL = Scheme(
         Field("state", "value", "state"),
     ),
     comparisons=(
-        Comparison("name_pair", ("surname", "given_name")),
+        Comparison("name_pair", ("surname", "given")),
         Comparison("birth", ("year", "month", "day")),
         Comparison("tokens", ("address_1",)),
         Comparison("tokens", ("address_2",)),
@@ -84,14 +84,19 @@ def half_overlap() -> Files:
 
 
 def _clear(frame: pd.DataFrame) -> pd.DataFrame:
-    texts = frame[list(CLEAR)].astype(object)
-    return texts.where(texts.notna(), None)
+    return frame[list(CLEAR)]
+
+
+def texts(column: pd.Series) -> list[str | None]:
+    """The texts of a column, None where there is none."""
+    return [text if isinstance(text, str) else None for text in column]
 
 
 def cleartext(frame: pd.DataFrame) -> dict[str, list[str | None]]:
     """One list per field of the scheme; the birth date, eight digits, in its parts."""
-    out = {name: frame[name].tolist() for name in CLEAR if name != "date_of_birth"}
-    births = [text if isinstance(text, str) and len(text) == 8 else None for text in frame["date_of_birth"]]
+    out = {name: texts(frame[name]) for name in CLEAR if name not in ("date_of_birth", "given_name")}
+    out["given"] = texts(frame["given_name"])
+    births = [text if text and len(text) == 8 else None for text in texts(frame["date_of_birth"])]
     for name, part in (("year", slice(0, 4)), ("month", slice(4, 6)), ("day", slice(6, 8))):
         out[name] = [None if text is None else text[part] for text in births]
     return out

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from benchmarks.link.environments import Peer, PeerAbsent, ask
-from benchmarks.link.febrl import FEBRL, Files, cleartext, record_filters
+from benchmarks.link.febrl import FEBRL, Files, cleartext, record_filters, texts
 from benchmarks.rows import Row, targeted
 from linkage.encode import encode_fields
 from linkage.kernel import TILE, dice_pairs, popcount
@@ -122,7 +122,8 @@ def encoding_rows(files: Files, absent: list[str], *, peers: bool) -> Iterator[R
     yield Row("encoding, field and record level", mine, "records / CPU s")
     if not peers:
         return
-    rows = [[text or "" for text in row] for row in frame.astype(object).where(frame.notna(), "").to_numpy().tolist()]
+    columns = [[text or "" for text in texts(frame[name])] for name in frame.columns]
+    rows = [list(row) for row in zip(*columns, strict=True)]
     try:
         said = ask(CLKHASH, {"rows": rows, "fields": list(frame.columns), "repeat": 3})
     except PeerAbsent as error:

@@ -44,3 +44,14 @@ def attack(
 
     report(attack_rows(data, quick=quick), json)
     typer.echo("A low number is a lower bound on risk: it says what these attacks found, not what can be found.")
+
+
+@bench_app.command()
+def link(quick: QuickOption = False, json: JsonOption = None) -> None:
+    """Link public and invented files beside other linkers, each in an environment of its own that this makes."""
+    from benchmarks.link.run import link_rows
+
+    rows, absent = link_rows(quick=quick)
+    report(rows, json)
+    for sentence in absent:
+        typer.echo(sentence)
