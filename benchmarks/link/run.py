@@ -16,10 +16,11 @@ from linkage.encode import encode_registers
 from linkage.link import LinkParameters, link, links_file
 from schemas.intake import read_registers
 from schemas.study import load_study
-from schemas.synth import PRESETS, synthesise
+from schemas.synth import PRESETS, Preset, synthesise
 
 REGISTER_PAIRS = (("DTV", "IND"), ("IND", "IOM"))
 SEED = 31
+COMPARED: tuple[Preset, ...] = ("reference", "hard")
 
 
 def link_rows(*, quick: bool) -> tuple[list[Row], list[str]]:
@@ -31,14 +32,14 @@ def link_rows(*, quick: bool) -> tuple[list[Row], list[str]]:
     if not quick:
         rows += quality_rows(febrl4(), absent, peers=True)
     with TemporaryDirectory() as folder:
-        for preset in ("reference", "hard"):
+        for preset in COMPARED:
             for profile in ("single-site", "separate"):
                 rows += _registers(Path(folder) / f"{preset} {profile}", preset, profile, 2200 if quick else 6000)
         rows.append(large_row(Path(folder) / "large", 20_000 if quick else 100_000))
     return rows, list(dict.fromkeys(absent))
 
 
-def _registers(folder: Path, preset: str, profile: str, people: int) -> list[Row]:
+def _registers(folder: Path, preset: Preset, profile: str, people: int) -> list[Row]:
     """F1 on invented registers that no variant of the model was chosen on; the truth is read after linking."""
     synthesise(folder, people=people, seed=SEED, dirt=PRESETS[preset])
     encoded = encode_registers(read_registers(load_study("nr2015"), folder), KEYS, profile)
