@@ -2,5 +2,5 @@
 
 What enters    shipped instances, synthetic registers, peers in environments of their own.
 What leaves    a table for people, and rows of metric, value, unit, target, holds, peer.
-May import     every room except `flows` and the portal.
+May import     every room except the portal.
 """

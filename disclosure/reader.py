@@ -12,7 +12,7 @@ from schemas.release import PUBLIC
 from schemas.tables import CLEAN, COUNT, LOWER, MEAN_COLUMNS, STATUS, UPPER, Audience, ProtectedTable, Regime
 
 MEASURES = (COUNT, CLEAN, *MEAN_COLUMNS, LOWER, UPPER, STATUS)
-WHOLE = (COUNT, LOWER, UPPER, MEAN_COLUMNS[0])
+WHOLE = (COUNT, MEAN_COLUMNS[0])
 
 
 def table_ids(release: Path, audience: Audience) -> list[str]:
@@ -38,10 +38,12 @@ def read_table(release: Path, audience: Audience, table: str) -> ProtectedTable:
     for name in dimensions:
         if frame[name].str.fullmatch(r"\d{4}").all() and MEAN_COLUMNS[0] not in frame.columns:
             frame[name] = frame[name].astype("int64")
+    counts = COUNT in frame.columns  # the bounds of a mean are decimals
     for name in set(MEASURES) - {STATUS}:
         if name in frame.columns:
             numbers = pd.to_numeric(frame[name].replace("", None))
-            frame[name] = numbers.astype("Int64" if name in WHOLE else "Float64")
+            whole = name in WHOLE or (counts and name in (LOWER, UPPER))
+            frame[name] = numbers.astype("Int64" if whole else "Float64")
     categories = {name: tuple(dict.fromkeys(frame[name].tolist())) for name in dimensions}
     kind: Literal["count", "mean"] = "mean" if MEAN_COLUMNS[1] in frame.columns else "count"
     return ProtectedTable(table, audience, _regime(frame), dimensions, categories, frame, kind)

@@ -129,13 +129,17 @@ def _counted_once(population: Population, catalogue: Catalogue) -> Text:
     people = _people(population, catalogue)
     clamped = "".join(f"; {mean.lower}-{mean.upper}" for mean in population.means[:1])[2:]
     if population.units > 1:
+        spread_nl = (
+            "twee getallen die naar verhouding verdeeld zijn" if population.split else "een getal dat verdeeld is"
+        )
+        spread_en = "two numbers that are spread by share" if population.split else "one number that is spread by share"
         nl = (
             f"ieder telt met een van zijn zaken mee, door het lot gekozen; van verdere zaken telt er ten hoogste "
-            f"{population.units - 1} mee, als een enkel getal dat naar verhouding is verdeeld. Wat daarboven ligt, is weggelaten"
+            f"{population.units - 1} mee, als {spread_nl}. Wat daarboven ligt, is weggelaten"
         )
         en = (
-            f"everybody counts with one case, drawn by lot; of further cases at most {population.units - 1} counts, as a single "
-            "number that is spread by share. What lies beyond is left out"
+            f"everybody counts with one case, drawn by lot; of further cases at most {population.units - 1} counts, in "
+            f"{spread_en}. What lies beyond is left out"
         )
     elif population.identities > 1:
         nl = f"iemand zonder gemeenschappelijk nummer kan {population.identities} keer meetellen; de ruis is daarop berekend"

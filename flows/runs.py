@@ -39,8 +39,11 @@ def propose(
     """
     job = make_job(study_ref, data, settings)
     secure_process(settings)
+    from flows.publication import require_pdf
     from flows.publish import releases_folder, require_known_releases
     from flows.steps import earlier_release
+
+    require_pdf()
 
     _require_writable(out)
     with open_state(settings, create=True) as state, one_run_at_a_time(state), runs.opened() as memory:

@@ -76,7 +76,6 @@ def test_a_missing_folder_or_register_is_exit_3(invoke: Invoke, tmp_path: Path) 
         tmp_path / "o",
         "--i-am-the-data-holder",
         state=state,
-       
     )
     _refused(done, 3, "iom")
 
@@ -95,7 +94,6 @@ def test_too_many_bad_rows_stop_the_run_with_counts_and_a_list(invoke: Invoke, t
         tmp_path / "o",
         "--i-am-the-data-holder",
         state=state,
-       
     )
     _refused(done, 3, "IOM", "code_buiten_lijst", "quarantine")
     listed = (state / "quarantine" / "nr2015.csv").read_text().splitlines()
