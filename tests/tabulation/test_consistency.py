@@ -146,7 +146,7 @@ def test_a_printed_percentage_always_reaches_its_count(n: int, data: st.DataObje
     assert low <= count <= high
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.lists(st.integers(0, 60), min_size=15, max_size=15), st.integers(0, 14), st.integers(1, 9))
 def test_true_tables_never_contradict_and_a_planted_error_always_does(counts: list[int], at: int, error: int) -> None:
     study = load_study("nr2015")
@@ -157,7 +157,9 @@ def test_true_tables_never_contradict_and_a_planted_error_always_does(counts: li
     assert not contradictions(catalogue, grids, exactly(0, cells) + exactly(1, years))
     wrong = list(cells)[at]
     found = contradictions(catalogue, grids, exactly(0, cells | {wrong: cells[wrong] + error}) + exactly(1, years))
-    assert [item.gap for item in found] == pytest.approx([error])
+    (only,) = found
+    # Undoing the error mends everything, so less than it may do, where another claim can share the burden.
+    assert 0 < only.gap <= error + 1e-6
 
 
 def test_equations_hold_for_the_exact_reference_tables(catalogue: Catalogue) -> None:
