@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.schakel-setup
 
-.PHONY: setup demo test test-all check lock clean
+.PHONY: setup demo test test-all test-long check lock clean
 
 # The environment: hash-locked packages and the project itself; says aloud which system packages are missing
 setup: $(STAMP)
@@ -25,9 +25,14 @@ demo: setup
 test: setup check
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
-# Everything, kills and long repetitions included
+# Kills, faults and the removal of every person, as continuous integration runs them
 test-all: setup
-	@$(BIN)/python -m pytest -m slow --timeout 1800
+	@$(BIN)/python -m pytest -m slow --timeout 1800 tests/flows/test_kill.py tests/disclosure/noise/test_noise_bounds.py tests/synth \
+		tests/disclosure/log/test_log_publication.py tests/disclosure/log/test_log_ledger.py tests/disclosure/log/test_log_faults.py
+
+# Every slow test there is: hundreds of releases under attack, speed curves, real runs in rivalry (an hour on two cores)
+test-long: setup
+	@$(BIN)/python -m pytest -m slow --timeout 3600
 
 # Only the static checks
 check: setup

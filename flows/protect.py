@@ -45,13 +45,19 @@ def protect_restricted(
         result = suppress(job, exact, published_before(job, state))
         certificate = json.dumps(result.certificate, sort_keys=True).encode()
         digest = keep_certificate(state.store, release, "restricted", certificate)
-        kept = memo.keep_pattern(snapshot, job.policy_digest, pack_protected(result.protected))
         insider = job.policy.restricted.suppression.insider if job.policy.restricted.suppression else "none"
         attacked: dict[str, object] = {
             "audience": "restricted", "insider": insider, "certified": True, "certificate": digest,
         }  # fmt: skip
+        # Before the pattern is kept: a run that dies in between chooses and attacks anew, and never goes without this entry.
         state.append("attacked", attacked, job.study.id, release)
+        kept = memo.keep_pattern(snapshot, job.policy_digest, pack_protected(result.protected))
     tables = unpack_protected(kept)
+    if set(tables) != set(exact):
+        raise DisclosureRefused(
+            "These registers were protected before under this policy with other tables, and two patterns of one delivery can be "
+            "compared; give the policy a new version if the catalogue has to change."
+        )
     _log_tables(job, state, tables, release)
     blanks = sum(int((table.frame[STATUS] == "suppressed").sum()) for table in tables.values())
     return Protected(tables, [f"{blanks} blanks in {len(tables)} tables", "the attacker learned nothing"])
