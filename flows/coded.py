@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import os
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from schemas.errors import SchakelError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+SPENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENOMEM)
 HOME = Path(__file__).resolve().parent.parent
 ROOMS = ("schemas", "linkage", "tabulation", "disclosure", "flows", "portal", "benchmarks")
 
@@ -20,6 +23,12 @@ class StepFailed(SchakelError):
     """A step failed in a way nobody foresaw (exit 1); the text names the place in the code, never the data."""
 
     exit_code = 1
+
+
+class MachineRefused(SchakelError):
+    """The machine gave no space, memory or permission (exit 2): the operator mends it and runs again."""
+
+    exit_code = 2
 
 
 def place_of(error: BaseException) -> str:
@@ -41,10 +50,16 @@ def coded(step: Callable[P, R], name: str) -> Callable[P, R]:
         except SchakelError as error:
             raise error.with_traceback(None) from None
         except MemoryError:
-            raise StepFailed(f"The step '{name}' ran out of memory; nothing was published.") from None
+            raise MachineRefused(
+                f"The step '{name}' ran out of memory; nothing was published: free memory, then run the same command again."
+            ) from None
         except OSError as error:
-            why = error.strerror or place_of(error)
-            raise StepFailed(f"The step '{name}' could not use the disk ({why}); nothing was published.") from None
+            if error.errno in SPENT:
+                raise MachineRefused(
+                    f"The step '{name}' could not use the disk ({os.strerror(error.errno)}); nothing was published: mend that, "
+                    "then run the same command again."
+                ) from None
+            raise StepFailed(f"The step '{name}' failed ({place_of(error)}); nothing was published.") from None
         except Exception as error:
             raise StepFailed(f"The step '{name}' failed ({place_of(error)}); nothing was published.") from None
 

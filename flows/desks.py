@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from flows.coded import StepFailed
+from flows.coded import MachineRefused, StepFailed
 from flows.wire import pack_json, pack_table, receive, send, unpack_json, unpack_table
 from linkage.link import Links
 from schemas.errors import InputRefused, UsageError
@@ -91,8 +91,9 @@ def _ask(desk: str, blobs: dict[str, bytes]) -> dict[str, bytes]:
             answer = receive(child.stdout)
         except (EOFError, BrokenPipeError):
             child.kill()
-            raise StepFailed(
-                f"The {desk} desk ended before it answered (out of memory, or killed); nothing was published."
+            raise MachineRefused(
+                f"The {desk} desk ended before it answered (out of memory, or killed); nothing was published: free memory, "
+                "then run the same command again."
             ) from None
     if ERROR in answer:
         said = unpack_json(answer[ERROR])

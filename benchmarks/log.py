@@ -1,8 +1,8 @@
-"""How append and proofs grow with the log: `python tests/disclosure/log/log_curve.py [--folder F] [URL]`
-prints the table of docs/log.md.
+"""How append and proofs grow with the log: `python -m benchmarks.log [--folder F] [--json FILE] [URL]` prints the table of docs/log.md.
 
 The log is grown in bulk (same bytes, hashes and tables as `Log.append` writes) and then measured through its own functions,
-each append in a transaction of its own, durable when it returns.
+each append in a transaction of its own, durable when it returns. URL measures PostgreSQL; F puts the state elsewhere than the
+temporary folder (in memory, so that the log is measured and not the disk).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from benchmarks.rows import Row, table, targeted, write_rows
 from disclosure.log import Log, set_up_log
 from disclosure.log.tree import leaf_hash, node_hash, position
 from disclosure.schema import leaves, nodes
@@ -25,6 +26,7 @@ from disclosure.store import open_store
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 REPETITIONS = 200
+TARGETS = {"append": 2.0, "inclusion": 10.0}
 LEAF = (
     '{"actor":"rosa","body":{"item":"page"},"kind":"viewed","release":null,"role":"rapporteur","seq":%d,'
     '"study":"nr2015","time":"2026-03-01T12:00:00Z","v":1}'
@@ -112,25 +114,38 @@ def bare_sync(folder: str) -> tuple[float, float, float]:
     return times
 
 
+def curve(folder: str, url: str | None) -> list[Row]:
+    """Medians at each size; the targets (2 ms, 10 ms) are those of the largest."""
+    rows = []
+    store = open_store(Path(folder) / "state", url)
+    log = set_up_log(store, actor="anna")
+    for size in SIZES:
+        grow(log, size, right_edge(log))
+        for name, (_, median, high) in measure(log).items():
+            metric, median = f"log.{name}.{size}", round(median, 3)
+            bound = TARGETS.get(name) if size == SIZES[-1] else None
+            rows.append(targeted(metric, median, "ms", "<=", bound) if bound else Row(metric, median, "ms"))
+            rows.append(Row(f"{metric}.p95", round(high, 3), "ms"))
+    rows.append(Row("log.bare_sync", round(bare_sync(folder)[1], 3), "ms"))
+    store.close()
+    if url is None:
+        size = sum(path.stat().st_size for path in (Path(folder) / "state").glob("state.db*"))
+        rows.append(Row("log.database", round(size / 1e6), "MB"))
+    return rows
+
+
 def main() -> None:
-    """Arguments: [--folder F] puts the state elsewhere than the temporary folder; [URL] measures PostgreSQL."""
+    """Print the curve, and write it where asked."""
     options = argparse.ArgumentParser()
     options.add_argument("url", nargs="?")
     options.add_argument("--folder")
+    options.add_argument("--json", type=Path)
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-        store = open_store(Path(folder) / "state", chosen.url)
-        log = set_up_log(store, actor="anna")
-        for size in SIZES:
-            grow(log, size, right_edge(log))
-            measured = measure(log) | {"bare sync of the disk": bare_sync(folder)}
-            for name, (low, median, high) in measured.items():
-                sys.stdout.write(
-                    f"{size:>9} {name:<22} {low:6.2f} {median:6.2f} {high:6.2f} ms (10th, 50th, 95th percentile)\n"
-                )
-        store.close()
-        files = sum(path.stat().st_size for path in (Path(folder) / "state").glob("state.db*"))
-        sys.stdout.write(f"database file: {files / 1e6:.0f} MB\n")
+        rows = curve(folder, chosen.url)
+    sys.stdout.write(table(rows) + "\n")
+    if chosen.json:
+        write_rows(rows, chosen.json)
 
 
 if __name__ == "__main__":
