@@ -53,7 +53,7 @@ def _facts(study: Study) -> MethodFacts:
     noise = policy.public.noise
     return MethodFacts(
         policy.id, policy.version, digest, words, AudienceFacts(policy.public.regime),
-        AudienceFacts(policy.restricted.regime), None, "benchmark", words, noise.labels if noise else {},
+        AudienceFacts(policy.restricted.regime), None, "benchmark", noise.labels if noise else {},
     )  # fmt: skip
 
 

@@ -16,10 +16,6 @@ from schemas.policy_noise import NoisePolicy, Population
 from schemas.policy_suppression import SuppressionPolicy
 from schemas.study import Text
 
-CONTACT = Text(
-    nl="de gegevenshouder die deze cijfers publiceert",
-    en="the data holder who publishes these figures",
-)
 ALMOST_ALL = 0.995
 ATTACKERS = {
     "none": Text(nl="een lezer die alleen deze tabellen kent", en="a reader who knows these tables only"),
@@ -46,7 +42,6 @@ def method_facts(job: Job, links: Links) -> MethodFacts:
         restricted=_audience(job.policy.restricted, job.catalogue),
         linkage=_linkage(links) if len(job.study.registers) > 1 else None,
         code_version=CODE_VERSION,
-        contact=CONTACT,
         merged=noise.labels if noise is not None else {},
     )
 

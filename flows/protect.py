@@ -53,14 +53,18 @@ def protect_restricted(
         state.append("attacked", attacked, job.study.id, release)
         kept = memo.keep_pattern(snapshot, job.policy_digest, pack_protected(result.protected))
     tables = unpack_protected(kept)
-    if set(tables) != set(exact):
+    if _questions(tables) != _questions(exact):
         raise DisclosureRefused(
             "These registers were protected before under this policy with other tables, and two patterns of one delivery can be "
-            "compared; give the policy a new version if the catalogue has to change."
+            "compared; give the policy a new version if the study or the catalogue has to change."
         )
     _log_tables(job, state, tables, release)
     blanks = sum(int((table.frame[STATUS] == "suppressed").sum()) for table in tables.values())
     return Protected(tables, [f"{blanks} blanks in {len(tables)} tables", "the attacker learned nothing"])
+
+
+def _questions(tables: Mapping[str, ExactTable] | Mapping[str, ProtectedTable]) -> dict[str, list[list[str]]]:
+    return {name: [[str(c) for c in table.categories[d]] for d in table.dimensions] for name, table in tables.items()}
 
 
 def suppress(job: Job, exact: Mapping[str, ExactTable], history: list[Tables]) -> SuppressionResult:

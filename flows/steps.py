@@ -45,9 +45,9 @@ def read(memory: RunMemory) -> None:
 
 
 def release_id(state: State, job: Job, snapshot: str) -> str:
-    """The id of what this snapshot, policy, catalogue and version give: the same question, the same release."""
+    """The id of what this snapshot, study, policy, catalogue and version give: the same question, the same release."""
     key = state.keys(job.study.id).derive("release", "")
-    text = "\n".join((snapshot, job.policy_digest, job.catalogue_digest, CODE_VERSION))
+    text = "\n".join((snapshot, job.study.model_dump_json(), job.policy_digest, job.catalogue_digest, CODE_VERSION))
     return f"{job.study.id}-{hmac.digest(key, text.encode(), hashlib.sha256).hex()[:RELEASE_ID_HEX]}"
 
 

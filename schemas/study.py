@@ -84,6 +84,9 @@ class Study(Strict):
     catalogue: str
     policy: str
     quarantine_limit: float = Field(default=0.05, ge=0, le=1)
+    contact: Text = Text(
+        nl="de gegevenshouder die deze cijfers publiceert", en="the data holder who publishes these figures"
+    )
 
     @model_validator(mode="after")
     def _period(self) -> Study:

@@ -1,4 +1,4 @@
-"""What the method note states about a release besides its tables: policy, regimes, budgets, linkage, contact."""
+"""What the method note states about a release besides its tables: policy, regimes, budgets, linkage."""
 
 from __future__ import annotations
 
@@ -42,5 +42,4 @@ class MethodFacts:
     restricted: AudienceFacts
     linkage: LinkageFacts | None
     code_version: str
-    contact: Text
     merged: Mapping[str, Text] = field(default_factory=dict)

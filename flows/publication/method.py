@@ -71,7 +71,7 @@ def _facts(
         "statement": in_language(facts.statement, language),
         "linkage": _as_sentence(in_language(linkage.profile, language)) if linkage is not None else "",
         "quality": [(in_language(name, language), in_language(value, language)) for name, value in quality],
-        "contact": _as_sentence(in_language(facts.contact, language)),
+        "contact": _as_sentence(in_language(study.contact, language)),
         "version": say(
             "method.version",
             language,

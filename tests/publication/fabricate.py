@@ -79,5 +79,4 @@ def facts() -> MethodFacts:
         restricted=AudienceFacts("suppressed", (text("Below five is blank."),)),
         linkage=LinkageFacts(text("profile single-site"), ((text("Precision"), text(QUALITY)),)),
         code_version="0.0.test",
-        contact=text("the desk of the data holder"),
     )

@@ -109,3 +109,13 @@ def test_a_quarantine_file_that_cannot_be_finished_leaves_nothing(tmp_path: Path
 def test_an_empty_quarantine_is_a_header(tmp_path: Path) -> None:
     write_quarantine(SCHEMA.empty_table(), tmp_path / "q.csv")
     assert (tmp_path / "q.csv").read_text(encoding="utf-8") == "bron,regel,kolom,reden\n"
+
+
+def test_a_study_may_name_whom_to_ask(tmp_path: Path) -> None:
+    asked = '[contact]\nnl = "cijfers@voorbeeld.test"\nen = "figures@example.test"\n'
+    path = tmp_path / "own.toml"
+    path.write_text(SHIPPED + "\n" + asked, encoding="utf-8")
+    assert load_study(str(path)).contact.nl == "cijfers@voorbeeld.test"
+    path.write_text(SHIPPED + "\n" + asked.splitlines()[0] + '\nnl = "alleen Nederlands"\n', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"contact\.en"):
+        load_study(str(path))
