@@ -1,19 +1,24 @@
 """Keyed hashing and Bloom filters, vectorised over distinct values.
 
-Names repeat, so every distinct value is hashed once: callers factorise, this module fills one row per distinct value,
-and records gather rows. BLAKE2b with a key is a MAC, so no HMAC wrapper is needed (RFC 7693).
+Values repeat, their grams repeat more. Python hashes every distinct gram once; compiled code ORs the rows of grams into
+filters of distinct values, and those into records. BLAKE2b with a key is a MAC, so no HMAC wrapper is needed (RFC 7693).
+`linkage.bloom_plain` is the plain twin.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
+from linkage.names import ALPHABET, SYMBOLS, NameColumn
+
 Words = NDArray[np.uint64]
+Codes = NDArray[np.int64]
 
 
 def mac(key: bytes, text: str) -> bytes:
@@ -46,47 +51,109 @@ def placed_digits(text: str) -> list[str]:
 
 
 class FilterMaker:
-    """Turns lists of grams into filters of `bits` bits (a power of two) with `hashes` positions per gram."""
+    """Filters of `bits` bits (a power of two) with `hashes` positions per gram, under one key."""
 
     def __init__(self, key: bytes, bits: int, hashes: int) -> None:
         self._key = key
         self._bits = bits
         self._hashes = hashes
-        self._cache: dict[str, int] = {}
-        self._tokens: dict[str, int] = {}
-
-    def _gram(self, gram: str) -> int:
-        """The gram's positions as an integer of `bits` bits. 16-bit slices of one digest give the positions."""
-        known = self._cache.get(gram)
-        if known is None:
-            digest = blake2b(gram.encode("utf-8"), key=self._key, digest_size=2 * self._hashes).digest()
-            known = 0
-            for start in range(0, 2 * self._hashes, 2):
-                known |= 1 << (int.from_bytes(digest[start : start + 2], "little") % self._bits)
-            self._cache[gram] = known
-        return known
 
     def filters(self, rows: Iterable[Sequence[str]]) -> Words:
         """One filter per row of grams: uint64 of shape (rows, bits / 64), little-endian words."""
-        return self._packed(self._joined(grams, self._gram) for grams in rows)
+        places: dict[str, int] = {}
+        flat: list[int] = []
+        ends: list[int] = []
+        for grams in rows:
+            flat += [places.setdefault(gram, len(places)) for gram in grams]
+            ends.append(len(flat))
+        joined: Words = _join(self._masks(list(places)), np.array(flat, np.int64), np.array(ends, np.int64))
+        return joined
 
-    def token_filters(self, rows: Iterable[Sequence[str]]) -> Words:
-        """The same for rows of tokens, over the bigrams of all of them; tokens repeat, so each is made once."""
-        return self._packed(self._joined(tokens, self._token) for tokens in rows)
+    def part_filters(self, names: NameColumn) -> Words:
+        """One filter per part of a name, over its padded bigrams: uint64 of shape (parts, bits / 64)."""
+        pairs, repeats, ends = names.grams
+        most = int(repeats.max(initial=1))
+        place, distinct = _renumbered(pairs * most + repeats - 1, SYMBOLS * SYMBOLS * most)
+        grams = [
+            f"{ALPHABET[p // SYMBOLS]}{ALPHABET[p % SYMBOLS]}{r + 1}" for p, r in (divmod(c, most) for c in distinct)
+        ]
+        joined: Words = _join(self._masks(grams), place, ends)
+        return joined
 
-    def _token(self, token: str) -> int:
-        known = self._tokens.get(token)
-        if known is None:
-            known = self._tokens[token] = self._joined(bigrams(token), self._gram)
-        return known
+    def _masks(self, grams: Sequence[str]) -> Words:
+        """The bits of each gram, (grams, bits / 64). 16-bit slices of one digest give the positions."""
+        size = 2 * self._hashes
+        digests = b"".join([blake2b(gram.encode("utf-8"), key=self._key, digest_size=size).digest() for gram in grams])
+        positions = np.frombuffer(digests, dtype="<u2").reshape(-1, self._hashes).astype(np.int64)
+        masks = np.zeros((len(grams), self._bits // 64), dtype=np.uint64)
+        _set_bits(masks, positions % self._bits)
+        return masks
 
-    def _joined(self, parts: Sequence[str], mask: Callable[[str], int]) -> int:
-        value = 0
-        for part in parts:
-            value |= mask(part)
-        return value
 
-    def _packed(self, values: Iterable[int]) -> Words:
-        width = self._bits // 8
-        data = b"".join([value.to_bytes(width, "little") for value in values])
-        return np.frombuffer(data, dtype="<u8").reshape(-1, width // 8)
+def part_hashes(key: bytes, names: NameColumn) -> Words:
+    """`value_hash` of every part of a name, shape (parts,)."""
+    digests = b"".join([blake2b(text, key=key, digest_size=8).digest() for text in names.texts])
+    hashes = np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+    return np.maximum(hashes, np.uint64(1))
+
+
+def _renumbered(codes: Codes, size: int) -> tuple[Codes, list[int]]:
+    """Codes below `size` as places in the list of those that occur, in order."""
+    occurs = np.zeros(size, dtype=bool)
+    occurs[codes] = True
+    place = np.cumsum(occurs) - 1
+    return place[codes], np.flatnonzero(occurs).tolist()
+
+
+@njit(nogil=True, cache=True)
+def _set_bits(masks: Words, positions: Codes) -> None:
+    for row in range(positions.shape[0]):
+        for position in positions[row]:
+            masks[row, position // 64] |= np.uint64(1) << np.uint64(position % 64)
+
+
+@njit(nogil=True, cache=True)
+def _join(masks: Words, flat: Codes, ends: Codes) -> Words:
+    """OR of the masks of each row, whose places in `masks` end at `ends` in `flat`."""
+    out = np.zeros((len(ends), masks.shape[1]), np.uint64)
+    begin = 0
+    for row in range(len(ends)):
+        for place in range(begin, ends[row]):
+            for w in range(masks.shape[1]):
+                out[row, w] |= masks[flat[place], w]
+        begin = ends[row]
+    return out
+
+
+@njit(nogil=True, cache=True)
+def or_into(out: Words, filters: Words, parts: Codes, rows: Codes) -> None:
+    """OR into every row of `out` (n, w) the filters (f, w) of its parts: those of value `rows[n]` in `parts` (v, p).
+
+    A part of -1 is none.
+    """
+    for row in range(len(rows)):
+        for part in parts[rows[row]]:
+            if part >= 0:
+                for w in range(out.shape[1]):
+                    out[row, w] |= filters[part, w]
+
+
+@njit(nogil=True, cache=True)
+def sorted_hashes(hashes: Words, parts: Codes, rows: Codes) -> Words:
+    """Per row the hashes of its parts, rising, then zeros: uint64 of shape (n, p). See `or_into`."""
+    width = parts.shape[1]
+    of_value = np.zeros((len(parts), width), np.uint64)
+    for value in range(len(parts)):
+        size = 0
+        for part in parts[value]:
+            if part >= 0:
+                slot = size
+                while slot > 0 and of_value[value, slot - 1] > hashes[part]:
+                    of_value[value, slot] = of_value[value, slot - 1]
+                    slot -= 1
+                of_value[value, slot] = hashes[part]
+                size += 1
+    out = np.empty((len(rows), width), np.uint64)
+    for row in range(len(rows)):
+        out[row] = of_value[rows[row]]
+    return out

@@ -29,11 +29,11 @@ from linkage.fields import (
     SEPARATE,
     TOKEN_BITS,
     TOKEN_HASHES,
-    TOKEN_SLOTS,
     Field,
     Scheme,
 )
 from linkage.keys import StudyKeys
+from linkage.names import NameColumn, name_column
 from schemas.errors import UsageError
 
 # Per register: the record key, the date at which the age counts, and the attributes in the order of the file.
@@ -66,7 +66,7 @@ class Encoded:
 class _Distinct:
     """The distinct normalised values of one column and, per row, which of them it has (-1: missing)."""
 
-    values: list[tuple[str, ...]]
+    values: list[str]
     codes: NDArray[np.int64]
 
 
@@ -78,7 +78,7 @@ def encode_registers(intake: Registers, keys: StudyKeys, profile: str) -> Encode
     for bron, table in intake.registers.items():
         if bron not in RECORD_KEY:
             raise UsageError(f"There is no register '{bron}' to encode; the registers are {', '.join(RECORD_KEY)}.")
-        tokens = pa.array([secrets.token_bytes(16) for _ in range(table.num_rows)], pa.binary(16))
+        tokens = _row_tokens(table.num_rows)
         linkage[bron] = _shuffled(linkage_table(bron, table, tokens, keys, profile))
         attributes[bron] = _shuffled(attribute_table(bron, table, tokens))
         kept[bron] = _shuffled(pa.table({"token": tokens, "sleutel": table.column(RECORD_KEY[bron])}))
@@ -90,15 +90,12 @@ def linkage_table(bron: str, table: pa.Table, tokens: pa.Array, keys: StudyKeys,
     columns = {"token": tokens, **pseudonyms(bron, table, keys)}
     if profile == SEPARATE.profile:
         return pa.table(columns | _whole_records(table, columns["record"].to_pylist(), keys))
-    cleartext = {
-        "surname": table.column("achternaam").to_pylist(),
-        "given": table.column("voornamen").to_pylist(),
-        "sex": table.column("geslacht").to_pylist(),
-        "nationality": table.column("nationaliteit").to_pylist(),
-    }
-    births = [normalise.birth_parts(text) for text in table.column("geboortedatum").to_pylist()]
+    names = {"surname": "achternaam", "given": "voornamen", "sex": "geslacht", "nationality": "nationaliteit"}
+    cleartext = {name: table.column(source) for name, source in names.items()}
+    births = _combined(table.column("geboortedatum")).dictionary_encode()
+    parts = [normalise.birth_parts(text) for text in births.dictionary.to_pylist()]
     for place, name in enumerate(("year", "month", "day")):
-        cleartext[name] = [parts[place] for parts in births]
+        cleartext[name] = pa.array([part[place] for part in parts], pa.string()).take(births.indices)
     return pa.table(columns | encode_fields(cleartext, REGISTER, keys))
 
 
@@ -111,35 +108,46 @@ def _whole_records(table: pa.Table, records: list[bytes], keys: StudyKeys) -> di
 
 def pseudonyms(bron: str, table: pa.Table, keys: StudyKeys) -> dict[str, pa.Array]:
     """`subject` (of the V-number, null without one) and `record` (of register and record key), 32 bytes each."""
-    subject_key, record_key = keys.derive("subject", "vnumber"), keys.derive("record", bron)
-    numbers = [normalise.vnumber(text) for text in table.column("vnummer").to_pylist()]
-    records = table.column(RECORD_KEY[bron]).to_pylist()
     return {
-        "subject": pa.array([bloom.mac(subject_key, n) if n else None for n in numbers], pa.binary(32)),
-        "record": pa.array([bloom.mac(record_key, r) for r in records], pa.binary(32)),
+        "subject": _macs(keys.derive("subject", "vnumber"), table.column("vnummer"), normalise.vnumber),
+        "record": _macs(keys.derive("record", bron), table.column(RECORD_KEY[bron]), _as_it_is),
     }
 
 
-def encode_fields(
-    cleartext: Mapping[str, Sequence[str | None]], scheme: Scheme, keys: StudyKeys
-) -> dict[str, pa.Array]:
-    """Field encodings and the record-level encoding of `scheme`; one clear-text sequence per field, equal lengths."""
+def _macs(key: bytes, column: pa.ChunkedArray, prepare: Callable[[str | None], str | None]) -> pa.Array:
+    distinct = _combined(column).dictionary_encode()
+    texts = [prepare(text) for text in distinct.dictionary.to_pylist()]
+    macs = pa.array([None if text is None else bloom.mac(key, text) for text in texts], pa.binary(32))
+    return macs.take(distinct.indices)
+
+
+Cleartext = Mapping[str, Sequence[str | None] | pa.Array | pa.ChunkedArray]
+
+
+def encode_fields(cleartext: Cleartext, scheme: Scheme, keys: StudyKeys) -> dict[str, pa.Array]:
+    """Field encodings and the record-level encoding of `scheme`; one clear-text column per field, equal lengths."""
     length = len(next(iter(cleartext.values())))
     record = np.zeros((length, RECORD_BITS // 64), dtype=np.uint64)
     columns: dict[str, pa.Array] = {}
     for field in scheme.fields:
-        distinct = _distinct(cleartext[field.name], _NORMALISE.get(field.name, _by_form(field)))
-        columns |= _encode_field(field, distinct, keys)
-        if field.form != "value":
-            maker = bloom.FilterMaker(keys.derive("record filter", field.domain), RECORD_BITS, RECORD_HASHES)
-            if field.form == "tokens":
-                filters = maker.token_filters(distinct.values)
-            else:
-                filters = maker.filters(
-                    [field.name + gram for gram in bloom.placed_digits(value)] for (value,) in distinct.values
-                )
-            record |= _gather(filters, distinct.codes)
+        column = _combined(cleartext[field.name])
+        if field.form == "tokens":
+            columns |= _encode_names(field, column, keys, record)
+        else:
+            columns |= _encode_values(field, column, keys, record)
     return {"record_f": _binary(record, np.ones(length, dtype=bool)), **columns}
+
+
+def encode_records(cleartext: Cleartext, scheme: Scheme, keys: StudyKeys) -> NDArray[np.uint64]:
+    """The record-level encoding of `scheme` alone, uint64 of shape (n, RECORD_BITS / 64): a CLK, as clkhash makes."""
+    record = np.zeros((len(next(iter(cleartext.values()))), RECORD_BITS // 64), dtype=np.uint64)
+    for field in scheme.fields:
+        column = _combined(cleartext[field.name])
+        if field.form == "tokens":
+            _add_names(record, name_column(column), field, keys)
+        elif field.form == "digits":
+            _add_digits(record, _distinct(column, field), field, keys)
+    return record
 
 
 def attribute_table(bron: str, table: pa.Table, tokens: pa.Array) -> pa.Table:
@@ -164,52 +172,83 @@ def _shuffled(table: pa.Table) -> pa.Table:
     return table.take(pa.array(np.argsort(draws, kind="stable")))
 
 
-def _one(normalised: str | None) -> tuple[str, ...]:
-    return () if normalised is None else (normalised,)
+def _row_tokens(rows: int) -> pa.Array:
+    """One random token of 16 bytes per row."""
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(16), rows, [None, pa.py_buffer(secrets.token_bytes(16 * rows))]
+    )
 
 
-def _by_form(field: Field) -> Callable[[str | None], tuple[str, ...]]:
-    return normalise.name_tokens if field.form == "tokens" else lambda text: _one(text or None)
+def _combined(column: Sequence[str | None] | pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column as one string array."""
+    if isinstance(column, pa.ChunkedArray):
+        return column.combine_chunks()
+    return column if isinstance(column, pa.Array) else pa.array(column, pa.string())
 
 
-_NORMALISE: dict[str, Callable[[str | None], tuple[str, ...]]] = {
-    "sex": lambda text: _one(normalise.sex(text)),
-    "nationality": lambda text: _one(normalise.nationality(text)),
+def _as_it_is(text: str | None) -> str | None:
+    return text or None
+
+
+_NORMALISE: dict[str, Callable[[str | None], str | None]] = {
+    "sex": normalise.sex,
+    "nationality": normalise.nationality,
 }
 
 
-def _distinct(raw: Sequence[str | None], prepare: Callable[[str | None], tuple[str, ...]]) -> _Distinct:
+def _distinct(raw: pa.Array, field: Field) -> _Distinct:
     """Normalise each distinct raw value once; equal normalised values share a code."""
-    dictionary = pa.array(raw, pa.string()).dictionary_encode()
-    values: dict[tuple[str, ...], int] = {}
+    prepare = _NORMALISE.get(field.name, _as_it_is)
+    dictionary = raw.dictionary_encode()
+    values: dict[str, int] = {}
     of_raw = np.empty(len(dictionary.dictionary) + 1, dtype=np.int64)
     of_raw[-1] = -1
     for place, text in enumerate(dictionary.dictionary.to_pylist()):
         normal = prepare(text)
-        of_raw[place] = values.setdefault(normal, len(values)) if normal else -1
-    indices = dictionary.indices.fill_null(len(dictionary.dictionary)).to_numpy(zero_copy_only=False)
+        of_raw[place] = -1 if normal is None else values.setdefault(normal, len(values))
+    indices = dictionary.indices.fill_null(len(dictionary.dictionary)).to_numpy()
     return _Distinct(list(values), of_raw[indices])
 
 
-def _encode_field(field: Field, distinct: _Distinct, keys: StudyKeys) -> dict[str, pa.Array]:
-    key = keys.derive("value", field.domain)
+def _encode_names(field: Field, raw: pa.Array, keys: StudyKeys, record: bloom.Words) -> dict[str, pa.Array]:
+    """The columns of a field of names; its bits are added to `record`."""
+    names = name_column(raw)
+    present = names.parts[names.rows, 0] >= 0
+    hashes = bloom.part_hashes(keys.derive("value", field.domain), names)
+    filters = np.zeros((len(names.rows), TOKEN_BITS // 64), dtype=np.uint64)
+    maker = bloom.FilterMaker(keys.derive("filter", field.domain), TOKEN_BITS, TOKEN_HASHES)
+    bloom.or_into(filters, maker.part_filters(names), names.parts, names.rows)
+    _add_names(record, names, field, keys)
+    return {
+        f"{field.name}_t": _binary(bloom.sorted_hashes(hashes, names.parts, names.rows), present),
+        f"{field.name}_f": _binary(filters, present),
+    }
+
+
+def _add_names(record: bloom.Words, names: NameColumn, field: Field, keys: StudyKeys) -> None:
+    maker = bloom.FilterMaker(keys.derive("record filter", field.domain), RECORD_BITS, RECORD_HASHES)
+    bloom.or_into(record, maker.part_filters(names), names.parts, names.rows)
+
+
+def _encode_values(field: Field, raw: pa.Array, keys: StudyKeys, record: bloom.Words) -> dict[str, pa.Array]:
+    """The columns of a field of digits or of a code; the bits of digits are added to `record`."""
+    distinct = _distinct(raw, field)
     present = distinct.codes >= 0
-    slots = TOKEN_SLOTS if field.form == "tokens" else 1
-    hashes = np.zeros((len(distinct.values), slots), dtype=np.uint64)
-    for row, value in enumerate(distinct.values):
-        for slot, part in enumerate(sorted(bloom.value_hash(key, part) for part in value)):
-            hashes[row, slot] = part
-    suffix = "t" if field.form == "tokens" else "h"
-    columns = {f"{field.name}_{suffix}": _binary(_gather(hashes, distinct.codes), present)}
-    if field.form != "value":
-        bits, count = (TOKEN_BITS, TOKEN_HASHES) if field.form == "tokens" else (DIGIT_BITS, DIGIT_HASHES)
-        maker = bloom.FilterMaker(keys.derive("filter", field.domain), bits, count)
-        if field.form == "tokens":
-            filters = maker.token_filters(distinct.values)
-        else:
-            filters = maker.filters(bloom.placed_digits(value) for (value,) in distinct.values)
+    key = keys.derive("value", field.domain)
+    hashes = np.array([bloom.value_hash(key, value) for value in distinct.values], dtype=np.uint64)[:, None]
+    columns = {f"{field.name}_h": _binary(_gather(hashes, distinct.codes), present)}
+    if field.form == "digits":
+        maker = bloom.FilterMaker(keys.derive("filter", field.domain), DIGIT_BITS, DIGIT_HASHES)
+        filters = maker.filters(bloom.placed_digits(value) for value in distinct.values)
         columns[f"{field.name}_f"] = _binary(_gather(filters, distinct.codes), present)
+        _add_digits(record, distinct, field, keys)
     return columns
+
+
+def _add_digits(record: bloom.Words, distinct: _Distinct, field: Field, keys: StudyKeys) -> None:
+    maker = bloom.FilterMaker(keys.derive("record filter", field.domain), RECORD_BITS, RECORD_HASHES)
+    filters = maker.filters([field.name + gram for gram in bloom.placed_digits(value)] for value in distinct.values)
+    bloom.or_into(record, filters, np.r_[np.arange(len(filters)), -1][:, None], distinct.codes)
 
 
 def _gather(rows: bloom.Words, codes: NDArray[np.int64]) -> bloom.Words:

@@ -20,7 +20,7 @@ PARTICLES = frozenset(
 # Longer than any name in use; a longer one is a pasted text, and its first part identifies as well as the whole.
 MAX_NAME = 200
 MAX_TOKENS = 4
-_BREAKS = re.compile(r"[\s\-‐-―/,.;_()|]+")
+BREAKS = re.compile(r"[\s\-‐-―/,.;_()|]+")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 UNKNOWN_SEX = frozenset({"O", ""})
@@ -46,7 +46,7 @@ def name_tokens(text: str | None) -> tuple[str, ...]:
     A name made of particles only keeps them (`Bin` is a surname somewhere). At most MAX_TOKENS parts: the longest, so
     that a title or an initial is what gets lost. Empty tuple for an empty or unreadable name.
     """
-    words = [fold(word) for word in _BREAKS.split((text or "")[:MAX_NAME])]
+    words = [fold(word) for word in BREAKS.split((text or "")[:MAX_NAME])]
     words = [word for word in words if word]
     kept = sorted({word for word in words if word not in PARTICLES} or set(words))
     if len(kept) > MAX_TOKENS:
@@ -56,7 +56,7 @@ def name_tokens(text: str | None) -> tuple[str, ...]:
 
 def first_part(text: str | None) -> str | None:
     """The first part of a name as written, particles apart: what stays when later parts are left out."""
-    words = [word for word in map(fold, _BREAKS.split((text or "")[:MAX_NAME])) if word]
+    words = [word for word in map(fold, BREAKS.split((text or "")[:MAX_NAME])) if word]
     return next((word for word in words if word not in PARTICLES), words[0] if words else None)
 
 
