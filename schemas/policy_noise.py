@@ -67,12 +67,20 @@ class Side(Strict):
 class Relation(Strict):
     """An equation that true counts satisfy by definition: left = right, for every category of the attributes in `same`.
 
-    same    attribute of the left vector -> the attribute of the right vector that is the same characteristic.
+    same     attribute of the left vector -> the attribute of the right vector that is the same characteristic.
+    through  attribute of the right vector -> the region list by which its codes fall under the left attribute's categories.
     """
 
     left: Side
     right: Side
     same: dict[str, str] = Field(default_factory=dict)
+    through: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _lists(self) -> Relation:
+        if lost := set(self.through) - set(self.same.values()):
+            raise ValueError(f"a relation goes through a list for {', '.join(sorted(lost))}, which is not in `same`")
+        return self
 
 
 class Dimension(Strict):
@@ -95,15 +103,16 @@ class Piece(Strict):
 class NoisyTable(Strict):
     """A table of the catalogue as the audience may see it.
 
-    importance  its weight when the budget is divided; `assumed` is its total according to what is already public, for
-                judging beforehand whether it will be useful. `show_from`: cells below it are blank and stand together
-                under the code `rest`.
+    importance  the weight of its cells when the budget is divided, `total` that of their sum.
+    assumed     its total according to what is already public, for judging beforehand whether it will be useful.
+    show_from   cells below it are blank and stand together under the code `rest`.
     """
 
     id: str
     dimensions: tuple[str, ...]
     pieces: tuple[Piece, ...]
     importance: float = Field(default=1.0, gt=0)
+    total: float = Field(default=0.0, ge=0)
     assumed: int = Field(ge=0)
     show_from: int | None = None
     rest: str | None = None

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from disclosure.noise.gather import gathered
 from disclosure.noise.intervals import Noise
-from disclosure.noise.layout import Key, Layout, build
+from disclosure.noise.layout import Layout
 from disclosure.noise.measure import Measured
 from disclosure.noise.mechanisms import noise_variance
 from disclosure.noise.reconcile import non_negative, whole
@@ -183,49 +184,16 @@ def _units_row(layout: Layout) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Whole:
-    """Whole numbers of a population. `layout` has the small cells of `show_from` tables gathered into one; `cells`
-    int64."""
+    """Whole numbers of a population. `layout` has the small cells of `show_from` tables gathered; `cells` int64."""
 
     layout: Layout
     cells: np.ndarray
-    shown: dict[str, tuple[Key, ...]]
 
 
 def reconcile(found: Estimate) -> Whole:
     """Non-negative integers that add up over all tables of the population, totals pinned first."""
-    gather, layout, shown = _gathered(found)
+    gather, layout = gathered(found.layout, found.clean)
     estimates = gather @ found.clean
     covariance = gather @ found.covariance @ gather.T
     cells = non_negative(estimates, covariance, layout.equations, layout.levels)
-    return Whole(layout, whole(cells, layout.equations, layout.levels), shown)
-
-
-def _gathered(found: Estimate) -> tuple[np.ndarray, Layout, dict[str, tuple[Key, ...]]]:
-    """Cells below `show_from` summed into one cell `rest`, so that truncating many empty cells does not bend the large
-    ones."""
-    layout = found.layout
-    population = layout.population
-    cells: dict[str, tuple[Key, ...]] = {}
-    for name, limit, rest in _limits(population):
-        block = layout.blocks[name]
-        values = found.clean[block.span]
-        kept = tuple(key for key, value in zip(block.keys, values, strict=True) if value >= limit)
-        cells[name] = (*kept, (rest,) * len(block.attributes))
-    if not cells:
-        return np.eye(layout.size), layout, {}
-    reduced = build(population, cells)
-    gather = np.zeros((reduced.size, layout.size))
-    for name, block in layout.blocks.items():
-        smaller = reduced.blocks[name]
-        for position, key in enumerate(block.keys):
-            row = smaller.keys.index(key) if key in smaller.keys else len(smaller.keys) - 1
-            gather[smaller.offset + row, block.offset + position] = 1
-    return gather, reduced, {name: keys[:-1] for name, keys in cells.items()}
-
-
-def _limits(population: Population) -> list[tuple[str, int, str]]:
-    return [
-        (table.pieces[0].vector, table.show_from, table.rest)
-        for table in population.tables
-        if table.show_from is not None and table.rest is not None
-    ]
+    return Whole(layout, whole(cells, layout.equations, layout.levels))

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from schemas.codelists import nationalities
+from schemas.codelists import nationalities, region
 from schemas.errors import UsageError
 from schemas.policy_noise import NATIONALITIES, Code, NoisyTable, Piece, Population, Reading, Side, Vector
 
@@ -92,20 +92,19 @@ def cells_of(population: Population, vector: Vector) -> tuple[Key, ...]:
     )
 
 
-def build(population: Population, cells: Mapping[str, tuple[Key, ...]] | None = None) -> Layout:
-    """The layout of a population; `cells` replaces the cells of a vector (after small ones were gathered into one)."""
-    replaced = cells or {}
+def build(population: Population) -> Layout:
+    """The layout of a population."""
     blocks: dict[str, Block] = {}
     size = 0
     for vector in population.vectors:
-        keys = replaced.get(vector.id, cells_of(population, vector))
+        keys = cells_of(population, vector)
         blocks[vector.id] = Block(vector.id, vector.attributes, keys, size)
         size += len(keys)
     equations = _equations(population, blocks, size)
     targets = tuple(_target(population, table, blocks, size) for table in population.tables)
     totals = np.vstack([_indicator(block, {}, size) for block in blocks.values()])
     margins = np.vstack([_margins(block, size) for block in blocks.values()])
-    levels = _distinct((totals, margins, np.vstack([target.sums for target in targets]), np.eye(size)))
+    levels = distinct((totals, margins, np.vstack([target.sums for target in targets]), np.eye(size)))
     return Layout(population, blocks, size, equations, targets, totals, margins, levels)
 
 
@@ -126,7 +125,7 @@ def _margins(block: Block, size: int) -> np.ndarray:
     return np.vstack([_indicator(block, {name: (code,)}, size) for name, code in codes])
 
 
-def _distinct(levels: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+def distinct(levels: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
     """Each sum in the first level that has it; levels that say nothing new are left out."""
     seen: set[bytes] = set()
     kept = []
@@ -148,9 +147,20 @@ def _equations(population: Population, blocks: Mapping[str, Block], size: int) -
         common = [categories_of(population.attributes[name]) for name in relation.same]
         for codes in itertools.product(*common):
             left = {name: (code,) for name, code in zip(relation.same, codes, strict=True)}
-            right = {name: (code,) for name, code in zip(relation.same.values(), codes, strict=True)}
+            right = {
+                name: _under(population.attributes[left_name], code, relation.through.get(name))
+                for (left_name, name), code in zip(relation.same.items(), codes, strict=True)
+            }
             rows.append(_side(relation.left, left, blocks, size) - _side(relation.right, right, blocks, size))
     return np.vstack(rows) if rows else np.zeros((0, size))
+
+
+def _under(reading: Reading, category: Code, through: str | None) -> tuple[Code, ...]:
+    """The codes of the right attribute that are `category` of the left one: itself, or a region's nationalities."""
+    if through is None:
+        return (category,)
+    members = reading.groups.get(str(category), (category,))
+    return tuple(code for code, of in region(through).items() if of in members)
 
 
 def _side(side: Side, pinned: Where, blocks: Mapping[str, Block], size: int) -> np.ndarray:

@@ -62,12 +62,15 @@ def optimum(layout: Layout, part: str) -> dict[str, float]:
 def importance(layout: Layout) -> np.ndarray:
     """Cells x cells: the quadratic form whose trace with the covariance is the stated expected squared error.
 
-    Each table's cells share its importance equally; totals of vectors and their one-way margins have theirs.
+    Each table's cells share its importance equally, and its total has its own; totals of vectors and their one-way
+    margins have theirs.
     """
     population = layout.population
     form = np.zeros((layout.size, layout.size))
     for target in layout.targets:
         form += target.table.importance / len(target.keys) * target.sums.T @ target.sums
+        every = target.sums.sum(axis=0)
+        form += target.table.total * np.outer(every, every)
     for weight, sums in (
         (population.totals_importance, layout.totals),
         (population.margins_importance, layout.margins),
@@ -77,7 +80,7 @@ def importance(layout: Layout) -> np.ndarray:
 
 
 def _shares(layout: Layout, vectors: list[str], budget: float) -> np.ndarray:
-    """Shares of `budget` over `vectors`, at most 1 together, rounded down to three digits."""
+    """Shares of `budget` over `vectors`, 1 together, in three digits."""
     count = len(vectors)
     if count <= 1:
         return np.ones(count)
@@ -104,8 +107,16 @@ def _shares(layout: Layout, vectors: list[str], budget: float) -> np.ndarray:
         return float(np.log(total)), shares * (slopes - float(slopes @ shares))
 
     best = minimize(error, np.zeros(count), jac=True, method="L-BFGS-B", options={"maxiter": 200})
-    rounded: np.ndarray = np.floor(_softmax(best.x) * 10**_DIGITS) / 10**_DIGITS
-    return rounded
+    return _rounded(_softmax(best.x))
+
+
+def _rounded(shares: np.ndarray) -> np.ndarray:
+    """Three digits that still sum to 1: rounded down, and what is left over to those that lost most."""
+    units = shares * 10**_DIGITS
+    whole = np.floor(units)
+    left = 10**_DIGITS - int(whole.sum())
+    whole[np.argsort(whole - units, kind="stable")[:left]] += 1
+    return np.asarray(whole / 10**_DIGITS)
 
 
 def _slope(price: Price) -> float:
