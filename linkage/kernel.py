@@ -111,6 +111,13 @@ def dice_pairs(a: Words, b: Words, threshold: float) -> tuple[Index, Index]:
     return rows[order], columns[order]
 
 
+def compared_pairs(a: Words, b: Words, threshold: float) -> int:
+    """How many pairs `dice_pairs` compares bit by bit: those whose popcounts do not already rule the threshold out."""
+    count_a, count_b = (np.sort(np.bitwise_count(side).sum(axis=1, dtype=np.int64)) for side in (a, b))
+    low, high = _bands(count_a, count_b, threshold)
+    return int((high - low).sum())
+
+
 def _bands(count_a: Index, count_b: Index, threshold: float) -> tuple[Index, Index]:
     """Per left row the range of right rows whose popcount allows the threshold: t x / (2 - t) <= y <= (2 - t) x / t."""
     ratio = threshold / (2 - threshold)

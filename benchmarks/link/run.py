@@ -27,7 +27,10 @@ def link_rows(*, quick: bool) -> tuple[list[Row], list[str]]:
     """All rows, and sentences about the peers that could not be compared. quick: no peers, no network, smaller files."""
     absent: list[str] = []
     half = half_overlap()
-    rows = [*kernel_rows(half, absent, peers=not quick), *encoding_rows(half, absent, peers=not quick)]
+    rows = [
+        *kernel_rows(half, absent, peers=not quick),
+        *encoding_rows(half, absent, peers=not quick, people=5_000 if quick else 50_000),
+    ]
     rows += quality_rows(half, absent, peers=not quick)
     if not quick:
         rows += quality_rows(febrl4(), absent, peers=True)
