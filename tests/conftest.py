@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgresql import server  # noqa: F401  a fixture
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "schemas" / "examples"
 REFERENCE = ROOT / "tests" / "reference"

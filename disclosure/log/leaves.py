@@ -261,6 +261,16 @@ class PersonRegistered(Body):
     public_key: Base64
 
 
+class BackupMade(Body):
+    """The state was copied; the backup holds everything up to and with this entry."""
+
+
+class StateRestored(Body):
+    """The state came back from a backup that had this many entries, and was verified."""
+
+    entries: Amount
+
+
 class Purged(Body):
     """Intermediate files were removed."""
 
@@ -303,6 +313,8 @@ KINDS: dict[str, type[Body]] = {
     "study_key_made": StudyKeyMade,
     "study_key_rotated": StudyKeyRotated,
     "person_registered": PersonRegistered,
+    "backup_made": BackupMade,
+    "state_restored": StateRestored,
     "purged": Purged,
     "clock_behind": ClockBehind,
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from flows.cli.app import OPERATE, app
@@ -14,6 +17,39 @@ def setup() -> None:
     from flows.installation import set_up
 
     for line in set_up(Settings.from_environment()):
+        typer.echo(line)
+
+
+@app.command(rich_help_panel=OPERATE)
+def backup(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The sealed backup to write, a new file.")],
+    keys: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all keys too: into this file, for the safe.")
+    ] = None,
+) -> None:
+    """Copy log, ledger, releases' states and certificates into one sealed file; the keys go apart."""
+    from flows.backup import back_up, back_up_keys
+
+    settings = Settings.from_environment()
+    typer.echo(f"{out}: {back_up(settings, out)} log entries and all that belongs to them, sealed")
+    if keys is not None:
+        typer.echo(
+            f"{keys}: {back_up_keys(settings, keys)} keys, NOT sealed; it belongs in a safe, apart from the backup"
+        )
+
+
+@app.command(rich_help_panel=OPERATE)
+def restore(
+    backup: Annotated[Path, typer.Argument(metavar="FILE", help="What `schakel backup` wrote.")],
+    keys: Annotated[Path | None, typer.Option(metavar="FILE", help="What `schakel backup --keys` wrote.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The newest checkpoint.txt from outside the backup.")
+    ] = None,
+) -> None:
+    """Rebuild an empty state folder from a backup and verify it; one that is older than a checkpoint is refused."""
+    from flows.backup import restore as put_back
+
+    for line in put_back(Settings.from_environment(), backup, keys, checkpoint):
         typer.echo(line)
 
 

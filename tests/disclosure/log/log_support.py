@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,12 +27,6 @@ class TurnedClock:
 
     def turn(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
-
-
-def quick_folder() -> str | None:
-    """A folder in memory, where there is plenty: a server's database is 300 files, and each test has its own."""
-    memory = Path("/dev/shm")
-    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > 2 * 10**9 else None
 
 
 def append_views(log: Log, count: int, *, sign: bool = False) -> None:
