@@ -1,6 +1,6 @@
 """Choosing a pattern: covers and HiGHS for a cheap one, movements to see who still learns something, repairs until nobody does.
 
-    covers from equations -> linear relaxation + cuts -> whole numbers + cuts -> repair what is left -> trim
+    covers from equations -> linear relaxation + cuts -> ( whole numbers + cuts -> repair -> trim -> search nearby ) ...
 Every pattern that is returned answers every question; the bound is what the master proved with the covers it had.
 """
 
@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from disclosure.suppress.cuts import Pool, Separator, companions, seed
+from disclosure.suppress.floor import Floor
 from disclosure.suppress.judge import Learned, judge_of
 from disclosure.suppress.master import Master
+from disclosure.suppress.nearby import Nearby
 from disclosure.suppress.pattern import Mender, Pattern, Question
 from disclosure.suppress.problem import Insider, Objective, Problem, pose
 from disclosure.suppress.system import Bools, System
@@ -22,12 +24,14 @@ from schemas.errors import DisclosureRefused
 
 LONGEST = 40  # equations longer than this give no companion rows: they hardly bind and fill the master
 RELAXED_SHARE = 0.12  # of the time for the linear relaxation
-WHOLE_SHARE = 0.4  # of what is left for one search in whole numbers
-GAP = 2e-5
+SLICE = 0.08  # of the time: the first search in whole numbers, and the first search nearby
+LONGER = 1.5  # how much longer the next search in whole numbers may take when one did not finish
 ASKED = 2  # questions per primary that become covers in one round: the rest mostly give the same ones
 HALF = 0.01  # a step that is further from a whole number than this is a fraction
 APPEALS = 8  # repairs of a pattern that only the judge, who counts in whole numbers, sees through
-BARELY = 1e-9  # share by which the bound is lowered against rounding in the solver
+MOMENT = 1.0  # seconds that a first pattern and its trim get, whatever the time limit
+CLOSE = 1e-6
+KEPT = 1.3  # times what certifying took last: kept free at the end for certifying once more
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,9 @@ def choose(
     search.run()
     if search.cost == float("inf"):
         raise DisclosureRefused("No safe pattern of blanks was found: merge categories, or allow more time.")
-    measure = float(search.problem.measure[search.best].sum())
-    return Choice(search.best, measure, search.proven(measure), search.rounds, time.monotonic() - started)
+    measure = float(search.problem.measure[search.best.blank].sum())
+    bound = min(measure, search.floor.measure(search.bound))
+    return Choice(search.best.blank, measure, bound, search.rounds, time.monotonic() - started)
 
 
 class _Search:
@@ -68,43 +73,64 @@ class _Search:
 
     def __init__(self, problem: Problem, deadline: float) -> None:
         self.problem, self.deadline, self.judge = problem, deadline, judge_of(problem)
+        self.floor = Floor(problem)
         self.pool = Pool(problem)
         seed(self.pool)
-        self.master = Master(self.pool, companions(problem, LONGEST))
+        rows = companions(problem, LONGEST)
+        self.master = Master(self.pool, rows)
         self.separator = Separator(self.pool)
         self.mender = Mender(problem)
-        self.best: Bools = problem.must
+        self.nearby = Nearby(self.pool, rows, self.separator, self.mender)
+        self.best = Pattern(problem, problem.must)
         self.cost, self.bound, self.rounds = float("inf"), 0.0, 0
+        self.certifying = 0.0
 
     def left(self) -> float:
-        """Seconds until the deadline."""
-        return self.deadline - time.monotonic()
+        """Seconds until the deadline, what certifying takes set aside."""
+        return self.deadline - time.monotonic() - KEPT * self.certifying
 
-    def proven(self, measure: float) -> float:
-        """What no safe pattern goes below, in the objective's own measure: the proven cost less the most a tie-break can add."""
-        ties = float((self.problem.cost - self.problem.measure).clip(0).sum())
-        least = self.bound * (1 - BARELY) - min(
-            ties, float((self.problem.cost - self.problem.measure)[self.best].sum())
-        )
-        whole = bool(np.all(self.problem.measure == np.rint(self.problem.measure)))
-        return min(measure, max(0.0, float(np.ceil(least - 1e-6)) if whole else least))
+    def proven(self) -> bool:
+        """Whether no safe pattern has a smaller measure than the best."""
+        if self.cost == float("inf"):
+            return False
+        return self.floor.measure(self.bound) >= float(self.problem.measure[self.best.blank].sum()) - CLOSE
 
     def run(self) -> None:
-        """Relax, then choose in whole numbers, until nothing is violated or the time is up."""
+        """Relax; then choose in whole numbers and search nearby in turn, until nothing is violated or the time is up."""
+        share = self.left() * SLICE
         self._relax(time.monotonic() + self.left() * RELAXED_SHARE)
         while True:
-            start = None if self.cost == float("inf") else self.best
-            whole = self.master.choose(max(1.0, self.left() * WHOLE_SHARE), GAP, start)
-            blank = self.problem.must if whole is None else whole.x > 0.5
-            pattern = Pattern(self.problem, blank)
-            exposed = pattern.exposed()
-            self._finish(pattern, exposed)
-            if whole is None:
-                return
+            start = None if self.cost == float("inf") else self.best.blank
+            slack = 0.0 if start is None else self.floor.slack(start)
+            whole = self.master.choose(max(MOMENT, min(share, self.left())), slack, start)
             self.rounds += 1
-            self.bound = max(self.bound, whole.bound)
-            if self.left() <= 0 or self.cost <= self.bound * (1 + GAP) or not self._cut(blank, exposed):
+            self.bound = max(self.bound, 0.0 if whole is None else whole.bound)
+            optimal = whole is not None and whole.optimal
+            self._learn(self.problem.must if whole is None else whole.x > 0.5)
+            if not optimal:
+                self._search_nearby(time.monotonic() + min(share, self.left()))
+                share *= LONGER
+            if self.left() <= 0 or self.proven():
                 return
+
+    def _learn(self, blank: Bools) -> None:
+        """A safe pattern from `blank`, and covers for all that was wrong with it."""
+        pattern = Pattern(self.problem, blank)
+        exposed = pattern.exposed()
+        refused = not self._finish(pattern, exposed)
+        if self.left() <= 0 or self.proven():
+            return
+        if not self._cut(blank, exposed) and (exposed or refused):
+            others = np.flatnonzero(~blank & ~self.problem.never)  # what is not safe is not safer with fewer blanks
+            self.pool.add(others.tolist(), -1)
+        self.master.refresh()
+
+    def _search_nearby(self, until: float) -> None:
+        if self.cost < float("inf"):
+            found = self.nearby.improve(self.best, until)
+            self.master.refresh()
+            if found is not self.best:
+                self._finish(found, [])
 
     def _relax(self, until: float) -> None:
         while time.monotonic() < until:
@@ -121,26 +147,21 @@ class _Search:
                 return
 
     def _cut(self, blank: Bools, exposed: list[Question]) -> int:
-        """Covers for the questions that `blank` fails, as far as time allows; without any, exclude the pattern itself."""
+        """Covers for the questions that `blank` fails, as far as time allows; how many."""
         asked: Counter[int] = Counter()
         some: list[Question] = []
         for question in exposed:
             asked[question.cell] += 1
             if asked[question.cell] <= ASKED:
                 some.append(question)
-        found = self.separator.whole(blank, some, self.deadline)
-        if not found:
-            others = np.flatnonzero(~blank & ~self.problem.never)
-            found = int(self.pool.add(others.tolist(), -1)) if len(others) else 0
-        self.master.refresh()
-        return found
+        return self.separator.whole(blank, some, time.monotonic() + self.left())
 
-    def _finish(self, pattern: Pattern, exposed: list[Question]) -> None:
-        """Repair a pattern until nobody learns anything, trim it, and keep it if it is the cheapest that the judge lets pass."""
+    def _finish(self, pattern: Pattern, exposed: list[Question]) -> bool:
+        """Repair until nobody learns anything, trim, and keep what is cheapest; False when the judge lets nothing pass."""
         while exposed:
             self.mender.mend(pattern, exposed)
             exposed = pattern.exposed()
-        reasons = pattern.trim(self.pool.covers, max(self.deadline, time.monotonic() + 1.0))
+        reasons = pattern.trim(self.pool.covers, time.monotonic() + max(self.left(), MOMENT))
         for cell, question in reasons:
             if self.left() < 0:
                 break
@@ -150,12 +171,15 @@ class _Search:
         for _ in range(APPEALS):
             cost = float(self.problem.cost[pattern.blank].sum())
             if cost >= self.cost:
-                return
+                return True
+            asked = time.monotonic()
             learned = self.judge(pattern.blank)
+            self.certifying = time.monotonic() - asked
             if not learned:
-                self.best, self.cost = pattern.blank.copy(), cost
-                return
+                self.best, self.cost = pattern, cost
+                return True
             self._appeal(pattern, learned)
+        return False
 
     def _appeal(self, pattern: Pattern, learned: Learned) -> None:
         """The judge counts in whole numbers: give each cell that it exposes a movement that avoids a broken one."""

@@ -11,6 +11,9 @@ from disclosure.suppress.cuts import Pool
 from disclosure.suppress.problem import Floats, Problem
 from disclosure.suppress.system import Bools
 
+RELATIVE = 1e-6
+EXACT = 1e-6  # the least absolute gap, in units of the cost
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -67,13 +70,14 @@ class Master:
         return self._answer(np.clip(values, 0, 1), float(self.solver.getInfo().objective_function_value), False)
 
     def choose(self, seconds: float, gap: float, start: Bools | None) -> Answer | None:
-        """In whole numbers, within `seconds` and relative `gap`, from the pattern `start`; None when none was found."""
+        """In whole numbers, within `seconds` and absolute `gap`, from the pattern `start`; None when none was found."""
         count = len(self.free)
         if not count:
             return self._answer(np.zeros(0), 0.0, True)
         self.solver.changeColsIntegrality(count, np.arange(count, dtype=np.int32), np.ones(count, dtype=np.uint8))
-        self.solver.setOptionValue("time_limit", self.solver.getRunTime() + seconds)
-        self.solver.setOptionValue("mip_rel_gap", gap)
+        self.solver.setOptionValue("time_limit", seconds)  # of this run: HiGHS does not add up earlier ones
+        self.solver.setOptionValue("mip_rel_gap", RELATIVE)
+        self.solver.setOptionValue("mip_abs_gap", max(gap, EXACT))
         if start is not None:
             self.solver.setSolution(count, np.arange(count, dtype=np.int32), start[self.free].astype(np.float64))
         self.solver.run()
