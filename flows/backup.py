@@ -54,7 +54,7 @@ def back_up(settings: Settings, out: Path) -> int:
     """
     _require_new(out)
     with open_state(settings) as state, one_run_at_a_time(state):
-        path = state.store.folder("keys") / KEY
+        path = settings.keys_folder / KEY
         if not path.exists():
             create_key(path)
         state.append("backup_made", {})
@@ -67,9 +67,9 @@ def back_up(settings: Settings, out: Path) -> int:
 def back_up_keys(settings: Settings, out: Path) -> int:
     """Write all keys of the installation into the plain tar `out` (0600), a new file; returns how many."""
     _require_new(out)
-    files = sorted(path for path in (settings.state / "keys").glob("*") if path.is_file())
+    files = sorted(path for path in settings.keys_folder.glob("*") if path.is_file())
     if not any(path.name == KEY for path in files):
-        raise UsageError(f"{settings.state / 'keys'} has no {KEY} yet; run `schakel backup` first.")
+        raise UsageError(f"{settings.keys_folder} has no {KEY} yet; run `schakel backup` first.")
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
         for path in files:
@@ -153,10 +153,10 @@ def restore(settings: Settings, backup: Path, keys: Path | None, checkpoint: Pat
         )
     note = _note(checkpoint) if checkpoint is not None else None
     if keys is not None:
-        yield f"Keys: {_restore_keys(keys, settings.state / 'keys')} put back"
+        yield f"Keys: {_restore_keys(keys, settings.keys_folder)} put back"
     store = open_store(settings.state, settings.database_url or None)
     try:
-        entries = _fill(store, backup, load_key(settings.state / "keys" / KEY), note)
+        entries = _fill(store, backup, load_key(settings.keys_folder / KEY), note)
         yield f"State store: {entries} log entries put back"
     except BaseException:
         store.close()

@@ -148,7 +148,7 @@ def _expected_key(state: State, study: str) -> str | None:
 
 def _linked_apart(state: State, study: str, files: dict[str, pa.Table]) -> Links:
     """Link at the link desk. Its map of person ids is sealed under a secret of its own: it has no study secret."""
-    secret = state.store.directory / "keys" / "link-desk.key"
+    secret = state.settings.keys_folder / "link-desk.key"
     if not secret.exists():
         create_key(secret)
     memo = Memo(state.store, f"{study} packages", load_key(secret))

@@ -56,7 +56,7 @@ def set_up(settings: Settings) -> Iterator[str]:
     there = (settings.state / DATABASE).exists()
     with open_state(settings, create=True) as state:
         yield f"State folder {state.store.directory}: {'was there, unchanged' if there else 'made'}"
-        public = state.store.directory / "keys" / "signing.pub.pem"
+        public = state.store.folder("keys") / "signing.pub.pem"
         if state.log.key is not None and not public.exists():
             public.write_text(public_pem(state.log.key.public))
         yield f"Public key for auditors: {public}; hand it over in person, a release never vouches for its own key"
@@ -117,9 +117,7 @@ def _clock() -> Finding:
 
 def _state(settings: Settings) -> list[Finding]:
     findings = [_mode(path) for path in (settings.state, settings.state / DATABASE)]
-    findings += [
-        _mode(path) for path in sorted((settings.state / "keys").glob("*")) if not path.name.endswith(".pub.pem")
-    ]
+    findings += [_mode(path) for path in sorted(settings.keys_folder.glob("*")) if not path.name.endswith(".pub.pem")]
     try:
         with open_state(settings) as state:
             for look in (_log, _ledger, _checkpoint, _secrets):

@@ -60,10 +60,10 @@ def rotate_signing_key(settings: Settings, reason: str, *, lost: bool, revoke: b
         raise UsageError("A key that is lost cannot revoke itself; give --lost alone.")
     store = open_store(settings.state, settings.database_url or None)
     try:
-        log = _open(store, lost=lost)
+        current = settings.signing_key or store.directory / KEY_FILE
+        log = _open(store, current, lost=lost)
         state = State(settings, store, log, "operator")
         _require_operator(state)
-        current = store.directory / KEY_FILE
         following = keyring.next_key_file(current)
         following.unlink(missing_ok=True)  # of a rotation that died before the log knew it
         new = create_signing_key(following)
@@ -80,9 +80,8 @@ def rotate_signing_key(settings: Settings, reason: str, *, lost: bool, revoke: b
     return f"{new.id} signs the log from here on; {vouched}. Hand {public} to every auditor in person."
 
 
-def _open(store: Store, *, lost: bool) -> Log:
-    log = Log.open(store, sign=not lost)
-    path = store.directory / KEY_FILE
+def _open(store: Store, path: Path, *, lost: bool) -> Log:
+    log = Log.open(store, path, sign=not lost)
     if lost and path.exists():
         with store.reading() as tx:
             active = keyring.active_key(tx)
@@ -93,6 +92,7 @@ def _open(store: Store, *, lost: bool) -> Log:
 
 def write_public_keys(store: Store) -> Path:
     """The public keys that auditors should hold, newest first, one below the other."""
+    store.folder(Path(PUBLIC_FILE).parent.name)
     path = store.directory / PUBLIC_FILE
     with store.reading() as tx:
         keys = keyring.trusted_keys(tx)

@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.errors import UsageError
+
 SAFE_ENVIRONMENT = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
@@ -33,15 +35,27 @@ class Settings:
     """The folders and addresses of one installation.
 
     state         `SCHAKEL_STATE`, default the user's XDG state folder; holds the log, ledger, keys, certificates.
-    database_url  `SCHAKEL_DATABASE_URL`, empty for the embedded SQLite.
-    key_file      `SCHAKEL_KEY_FILE`, empty for `<state>/keys/<study>.key`.
+    database_url  `SCHAKEL_DATABASE_URL`, or the content of `SCHAKEL_DATABASE_URL_FILE`; empty for the embedded SQLite.
+    key_file      `SCHAKEL_KEY_FILE`, empty for `<study>.key` in the keys folder.
     actor         `SCHAKEL_ACTOR`, default the login name: who the log says did it.
+    keys          `SCHAKEL_KEYS`, else systemd's credentials where `signing.pem` is one of them, else None: `<state>/keys`.
     """
 
     state: Path
     database_url: str
     key_file: Path | None
     actor: str
+    keys: Path | None = None
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the signing key, the study secrets and the backup key lie."""
+        return self.keys or self.state / "keys"
+
+    @property
+    def signing_key(self) -> Path | None:
+        """The signing key where it is kept outside the state folder."""
+        return self.keys / "signing.pem" if self.keys is not None else None
 
     @classmethod
     def from_environment(cls, state: Path | None = None) -> Settings:
@@ -51,10 +65,33 @@ class Settings:
         key = os.environ.get("SCHAKEL_KEY_FILE")
         return cls(
             state=folder.absolute(),
-            database_url=os.environ.get("SCHAKEL_DATABASE_URL", ""),
+            database_url=_database_url(),
             key_file=Path(key) if key else None,
             actor=os.environ.get("SCHAKEL_ACTOR") or os.environ.get("USER") or f"uid{os.getuid()}",
+            keys=_keys(),
         )
+
+
+def _database_url() -> str:
+    """The address holds a password where the server asks for one: then it comes from a file or a credential."""
+    path = os.environ.get("SCHAKEL_DATABASE_URL_FILE")
+    if not path:
+        return os.environ.get("SCHAKEL_DATABASE_URL", "")
+    try:
+        if Path(path).stat().st_mode & 0o077:
+            raise UsageError(f"{path} can be read by others than its owner; run `chmod 600` on it.")
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise UsageError(f"SCHAKEL_DATABASE_URL_FILE names {path}, which cannot be read ({why}).") from None
+
+
+def _keys() -> Path | None:
+    named = os.environ.get("SCHAKEL_KEYS")
+    if named:
+        return Path(named).absolute()
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Path(credentials) if credentials and (Path(credentials) / "signing.pem").exists() else None
 
 
 def secure_process(settings: Settings) -> None:

@@ -49,7 +49,7 @@ class State:
 
     def key_file(self, study: str) -> Path:
         """Where the study secret lies."""
-        return self.settings.key_file or self.store.directory / "keys" / f"{study}.key"
+        return self.settings.key_file or self.settings.keys_folder / f"{study}.key"
 
     def require_key(self, study: str) -> bool:
         """Make the study secret if this study never had one; True if it was made now.
@@ -95,7 +95,8 @@ def open_state(settings: Settings, role: Role = "operator", *, create: bool = Fa
     try:
         with store.reading() as tx:
             fresh = not keyring.known_keys(tx)
-        log = set_up_log(store, actor=settings.actor) if fresh and create else Log.open(store)
+        key = settings.signing_key
+        log = set_up_log(store, actor=settings.actor, key_file=key) if fresh and create else Log.open(store, key)
         recover(store, log)
         yield State(settings, store, log, role)
     finally:

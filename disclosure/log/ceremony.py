@@ -13,7 +13,7 @@ from disclosure.log.log import KEY_FILE, Clock, Log, utc_now
 from disclosure.log.notes import SigningKey, create_signing_key, load_signing_key
 from disclosure.log.witness import FOLDER, newest_witness
 from disclosure.schema import signing_keys
-from disclosure.store import Store
+from disclosure.store import Store, private_folder
 from schemas.errors import IntegrityError, UsageError
 from schemas.release import Role
 
@@ -34,8 +34,8 @@ def set_up_log(
             f"{found[0]} shows that a log existed here, but the database is empty; put the newest state back."
         )
     path = key_file or store.directory / KEY_FILE
-    if key_file is None:
-        store.folder(Path(KEY_FILE).parent.name)
+    if not path.exists():
+        private_folder(path.parent)
     key = load_signing_key(path) if path.exists() else create_signing_key(path)
     with store.transaction() as tx:
         log = Log(store, keyring.begin(tx, key), key, clock)

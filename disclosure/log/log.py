@@ -65,8 +65,8 @@ class Log:
         """
         with store.reading() as tx:
             origin = keyring.origin(tx)
-            if key_file is None and sign:
-                keyring.finish_rotation(tx, store.directory / KEY_FILE)
+            if sign:
+                keyring.finish_rotation(tx, key_file or store.directory / KEY_FILE)
         key = load_signing_key(key_file or store.directory / KEY_FILE) if sign else None
         log = cls(store, origin, key, clock)
         # Before the transaction: a witness follows its commit, so one that is there now is in the view we get next.
