@@ -1,14 +1,22 @@
 """Which pairs are compared: recordlinkage index algorithms over encodings.
 
 Small register pairs are compared in full, because every rule loses matches and a computer compares a million pairs in a
-second. Larger ones go through blocks of equal keyed values. Block sizes are predicted before a pair is made, so that a
-skewed block (half a register born on 1 January) can neither hang nor fill the memory.
+second. Larger ones go through blocks of equal keyed values. The size of every block is known before a pair of it is made.
+A block that is too large (half a register born on 1 January), and the largest ones of a rule that would make more pairs
+than its budget (a million births make 45 million pairs on the same day), are split by sex, nationality and what else is a
+code; what is still too large then is left to the other rules and counted. So time and memory grow with the registers, not
+with their product, whatever is in them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from numba import njit
+from numpy.typing import NDArray
 from recordlinkage.base import BaseIndexAlgorithm
 
 from linkage.kernel import dice_pairs
@@ -20,8 +28,12 @@ FULL_PAIRS = 4_000_000
 KERNEL_PAIRS = 5_000_000_000
 # Dice of record-level encodings from which a pair is a candidate: two edits in names and birth date keep about .7.
 SIMILAR = 0.7
-# A block that would make more pairs than this is left to the other blocking rules.
+# A block that would make more pairs than this is split.
 BLOCK_PAIRS = 20_000
+# Pairs a rule may make: so many, and on larger registers so many per record of either side.
+RULE_PAIRS, RULE_PAIRS_PER_RECORD = 2_000_000, 1
+# Odd constants of splitmix64, which mix keyed 64-bit values of several columns into one.
+_MIX = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9)
 
 
 class _OverViews(BaseIndexAlgorithm):
@@ -50,43 +62,130 @@ class AllPairs(_OverViews):
 
 
 class EqualKeys(_OverViews):
-    """Pairs that agree on all of `keys` (columns of the views); blocks above `limit` pairs are skipped and counted."""
+    """Pairs that agree on all of `keys` (columns of the views), from blocks that are not too large.
 
-    def __init__(self, a: Views, b: Views, keys: tuple[str, ...], limit: int = BLOCK_PAIRS) -> None:
+    limit: pairs a block may make; budget: pairs all blocks together may make, the smallest first; splits: columns by
+    which what is too large is split, in order; None takes the codes of the scheme. `skipped_pairs` counts what was left
+    out, after `pairs`.
+    """
+
+    def __init__(
+        self, a: Views, b: Views, keys: tuple[str, ...], limit: int = BLOCK_PAIRS, budget: int | None = None,
+        splits: tuple[str, ...] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(a, b)
         self._keys, self._limit = keys, limit
+        records = len(a.entity) + len(b.entity)
+        self._budget = max(RULE_PAIRS, RULE_PAIRS_PER_RECORD * records) if budget is None else budget
+        self._splits = tuple(name for name in _codes(a) if name not in keys) if splits is None else splits
         self.skipped_pairs = 0
 
     def pairs(self) -> tuple[Index, Index]:
-        """Pairs within blocks, from block sizes that are known before any pair is made."""
-        codes_a, codes_b = _block_codes(self._a, self._b, self._keys)
-        order_a, order_b = np.argsort(codes_a, kind="stable"), np.argsort(codes_b, kind="stable")
-        size = int(max(codes_a.max(initial=-1), codes_b.max(initial=-1))) + 1
-        count_a = np.bincount(codes_a[codes_a >= 0], minlength=size)
-        count_b = np.bincount(codes_b[codes_b >= 0], minlength=size)
-        predicted = count_a * count_b
-        self.skipped_pairs = int(predicted[predicted > self._limit].sum())
-        keep = np.flatnonzero((predicted > 0) & (predicted <= self._limit))
-        start_a = np.searchsorted(codes_a[order_a], keep)
-        start_b = np.searchsorted(codes_b[order_b], keep)
-        block = np.repeat(np.arange(len(keep)), predicted[keep])
-        within = np.arange(len(block)) - np.repeat(np.cumsum(predicted[keep]) - predicted[keep], predicted[keep])
-        width = count_b[keep][block]
-        return order_a[start_a[block] + within // width], order_b[start_b[block] + within % width]
+        """Pairs within blocks, none of which is made before the sizes of all are known."""
+        sides = [_Rows.present(side, self._keys) for side in (self._a, self._b)]
+        left, right = [], []
+        budget = self._budget
+        for split in (*self._splits, None):
+            blocks = _Blocks(*sides)
+            kept = blocks.smallest(self._limit, budget)
+            ia, ib = blocks.pairs(kept)
+            left.append(ia)
+            right.append(ib)
+            budget -= len(ia)
+            if kept.all() or split is None:
+                self.skipped_pairs = int(blocks.predicted[~kept].sum())
+                break
+            sides = [rows.split(side, split) for rows, side in zip(blocks.rest(kept), (self._a, self._b), strict=True)]
+        return np.concatenate(left), np.concatenate(right)
 
 
-def _block_codes(a: Views, b: Views, keys: tuple[str, ...]) -> tuple[Index, Index]:
-    """Codes of the combined key, -1 where a part is missing."""
-    present = [np.ones(len(side.entity), dtype=bool) for side in (a, b)]
-    stacked = []
-    for key in keys:
-        words = np.vstack([a.words[key], b.words[key]])
-        stacked.append(words)
-        for place, side in enumerate((a, b)):
-            present[place] &= side.words[key].any(axis=1)
-    _, codes = np.unique(np.hstack(stacked), axis=0, return_inverse=True)
-    codes = np.where(np.concatenate(present), codes.ravel(), -1)
-    return codes[: len(a.entity)], codes[len(a.entity) :]
+def _codes(side: Views) -> Iterable[str]:
+    """Columns of single codes: those of fields that have no filter."""
+    return (name for name in side.words if name.endswith("_h") and f"{name[:-2]}_f" not in side.words)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of one side that still are to be paired, with the value that those of a block share, sorted by it."""
+
+    rows: Index
+    value: NDArray[np.uint64]
+
+    @classmethod
+    def present(cls, side: Views, keys: tuple[str, ...]) -> _Rows:
+        """All rows that have every one of the keys."""
+        start = cls(np.arange(len(side.entity)), np.zeros(len(side.entity), dtype=np.uint64))
+        for key in keys:
+            start = start._mixed(side.words[key])
+        return start._sorted()
+
+    def split(self, side: Views, key: str) -> _Rows:
+        """The rows that have `key`, in the finer blocks it makes."""
+        return self._mixed(side.words[key])._sorted()
+
+    def _mixed(self, words: NDArray[np.uint64]) -> _Rows:
+        """Keyed values are as good as random, so two combinations share a mixture once in 2^64 pairs of them."""
+        present = words[self.rows].any(axis=1)
+        rows, value = self.rows[present], self.value[present]
+        for place in range(words.shape[1]):
+            value = (value ^ (value >> np.uint64(29))) * np.uint64(_MIX[0]) + words[rows, place] * np.uint64(_MIX[1])
+        return _Rows(rows, value)
+
+    def _sorted(self) -> _Rows:
+        order = np.argsort(self.value)
+        return _Rows(self.rows[order], self.value[order])
+
+
+class _Blocks:
+    """Blocks of rows with one value on both sides, and how many pairs each would make (`predicted`)."""
+
+    def __init__(self, a: _Rows, b: _Rows) -> None:
+        self._a, self._b = a, b
+        first_a, first_b = (np.flatnonzero(np.r_[True, s.value[1:] != s.value[:-1]][: len(s.value)]) for s in (a, b))
+        _, in_a, in_b = np.intersect1d(a.value[first_a], b.value[first_b], assume_unique=True, return_indices=True)
+        self._start_a, self._start_b = first_a[in_a], first_b[in_b]
+        self._count_a = np.diff(np.r_[first_a, len(a.rows)])[in_a]
+        self._count_b = np.diff(np.r_[first_b, len(b.rows)])[in_b]
+        self.predicted = self._count_a * self._count_b
+
+    def smallest(self, limit: int, budget: int) -> NDArray[np.bool_]:
+        """Which blocks are within the limit and, smallest first, within the budget."""
+        order = np.argsort(self.predicted, kind="stable")
+        fits = np.empty(len(order), dtype=bool)
+        fits[order] = np.cumsum(self.predicted[order]) <= budget
+        kept: NDArray[np.bool_] = fits & (self.predicted <= limit)
+        return kept
+
+    def pairs(self, kept: NDArray[np.bool_]) -> tuple[Index, Index]:
+        """All pairs of the blocks that are kept."""
+        a, b = self._a.rows, self._b.rows
+        ends = (self._start_a[kept], self._count_a[kept], self._start_b[kept], self._count_b[kept])
+        left, right = _spread(a, b, *ends, int(self.predicted[kept].sum()))
+        return left, right
+
+    def rest(self, kept: NDArray[np.bool_]) -> tuple[_Rows, _Rows]:
+        """The rows of the other blocks, left and right."""
+        sides = []
+        for side, start, count in ((self._a, self._start_a, self._count_a), (self._b, self._start_b, self._count_b)):
+            places = np.repeat(start[~kept] - np.r_[0, np.cumsum(count[~kept])[:-1]][: (~kept).sum()], count[~kept])
+            places += np.arange(len(places))
+            sides.append(_Rows(side.rows[places], side.value[places]))
+        return sides[0], sides[1]
+
+
+@njit(nogil=True, cache=True)
+def _spread(
+    rows_a: Index, rows_b: Index, start_a: Index, count_a: Index, start_b: Index, count_b: Index, size: int
+) -> tuple[Index, Index]:
+    """The cross products of blocks, one after the other."""
+    left, right = np.empty(size, np.int64), np.empty(size, np.int64)
+    place = 0
+    for block in range(len(start_a)):
+        for i in range(start_a[block], start_a[block] + count_a[block]):
+            for j in range(start_b[block], start_b[block] + count_b[block]):
+                left[place], right[place] = rows_a[i], rows_b[j]
+                place += 1
+    return left, right
 
 
 class SimilarRecords(_OverViews):

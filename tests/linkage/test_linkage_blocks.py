@@ -1,0 +1,113 @@
+"""Blocking: exactly the equal pairs, and never more of them than was allowed, however skewed the registers are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from linkage.index import EqualKeys
+from linkage.views import Views
+
+CODES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 2)), max_size=30)
+
+
+def _views(bron, rows):
+    """Views of which only the words are asked: `name` has two words, `sex_h` and `land_h` are codes; 0 is missing."""
+    table = np.array(rows, dtype=np.uint64).reshape(-1, 3)
+    keyed = table * np.uint64(0x9E3779B97F4A7C15)
+    words = {
+        "name_t": np.column_stack([keyed[:, 0], keyed[:, 0] >> np.uint64(1)]),
+        "sex_h": keyed[:, 1:2],
+        "land_h": keyed[:, 2:3],
+    }
+    nothing = np.zeros(len(table), dtype=np.int64)
+    tokens = pa.nulls(len(table), pa.binary(16))
+    return Views(bron, words, {}, nothing, np.arange(len(table)), [b""] * len(table), nothing, tokens)
+
+
+def _equal(a, b, places):
+    return [(i, j) for i, x in enumerate(a) for j, y in enumerate(b) if all(x[p] == y[p] != 0 for p in places)]
+
+
+def _found(blocks):
+    left, right = blocks.pairs()
+    return sorted(zip(left.tolist(), right.tolist(), strict=True))
+
+
+@settings(max_examples=150, deadline=None)
+@given(a=CODES, b=CODES)
+def test_without_bounds_all_equal_pairs_once(a, b):
+    left, right = _views("A", a), _views("B", b)
+    for keys, places in (
+        (("name_t",), (0,)),
+        (("name_t", "sex_h"), (0, 1)),
+        (("land_h", "sex_h", "name_t"), (0, 1, 2)),
+    ):
+        blocks = EqualKeys(left, right, keys, limit=10**6, budget=10**6)
+        assert _found(blocks) == _equal(a, b, places)
+        assert blocks.skipped_pairs == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(a=CODES, b=CODES, limit=st.integers(0, 40), budget=st.integers(0, 60))
+def test_bounds_hold_and_nothing_finer_is_lost(a, b, limit, budget):
+    """Never more than the budget, never a pair twice or unequal; a block under both bounds is whole."""
+    left, right = _views("A", a), _views("B", b)
+    blocks = EqualKeys(left, right, ("name_t",), limit=limit, budget=budget)
+    found = _found(blocks)
+    equal = _equal(a, b, (0,))
+    assert len(found) <= budget
+    assert len(set(found)) == len(found)
+    assert set(found) <= set(equal)
+    if len(equal) <= min(limit, budget):
+        assert found == equal
+    # With no bound on the sum, a block is kept whole, kept as its parts under the limit, or left out and counted.
+    free = EqualKeys(left, right, ("name_t",), limit=limit, budget=10**6)
+    kept = set(_found(free))
+    for name in {row[0] for row in a} - {0}:
+        block = {pair for pair in equal if a[pair[0]][0] == name}
+        if len(block) <= limit:
+            assert block <= kept
+            continue
+        for sex in (1, 2):
+            part = {(i, j) for i, j in block if a[i][1] == b[j][1] == sex}
+            finer = [{(i, j) for i, j in part if a[i][2] == b[j][2] == land} for land in (1, 2)]
+            if len(part) <= limit:
+                assert part <= kept
+            else:
+                assert kept & part == set().union(*(pairs for pairs in finer if len(pairs) <= limit))
+
+
+def test_what_is_left_out_is_counted():
+    rows = [(1, 1, 1)] * 50
+    blocks = EqualKeys(_views("A", rows), _views("B", rows), ("name_t",), limit=2000)
+    assert _found(blocks) == []
+    assert blocks.skipped_pairs == 2500
+
+
+def test_a_skewed_register_costs_no_more_than_its_budget():
+    """Zipf names: the first name alone would make a hundred million pairs, all rules together a billion."""
+    generator = np.random.Generator(np.random.PCG64(5))
+    size = 50_000
+    share = 1 / np.arange(1, 2001)
+    share /= share.sum()
+    rows = [
+        np.column_stack(
+            [generator.choice(2000, size, p=share) + 1, generator.integers(1, 3, size), generator.integers(1, 30, size)]
+        )
+        for _ in range(2)
+    ]
+    blocks = EqualKeys(_views("A", rows[0]), _views("B", rows[1]), ("name_t",), budget=300_000)
+    left, right = blocks.pairs()
+    assert 200_000 < len(left) <= 300_000
+    assert blocks.skipped_pairs > 10**6
+    assert (rows[0][left, 0] == rows[1][right, 0]).all()
+
+
+@pytest.mark.parametrize("sides", [([], [(1, 1, 1)]), ([(1, 1, 1)], []), ([], [])])
+def test_an_empty_side_has_no_blocks(sides):
+    blocks = EqualKeys(_views("A", sides[0]), _views("B", sides[1]), ("name_t",))
+    assert _found(blocks) == []
