@@ -14,9 +14,13 @@ from typing import Any
 
 from disclosure.attack import attack
 from disclosure.suppress.certificate import certificate_of, refuse_exposed, secrets_of
-from disclosure.suppress.choose import choose
+from disclosure.suppress.choose import Choice, choose
+from disclosure.suppress.history import add_history
+from disclosure.suppress.judge import beyond_help, without
 from disclosure.suppress.release import build, protected_tables
+from disclosure.suppress.system import System, describe
 from schemas.catalogue import Catalogue
+from schemas.errors import DisclosureRefused
 from schemas.policy_suppression import SuppressionPolicy
 from schemas.tables import Audience, ExactTable, ProtectedTable
 
@@ -40,17 +44,40 @@ def suppress_tables(
 ) -> SuppressionResult:
     """One certified pattern for all tables of a release.
 
-    history  what the audience could see of this study before, oldest first; equal cells count as known.
+    history  what the audience could see of this study before, oldest first: every edition counts, for ever.
     Raises DisclosureRefused (exit 4) when the attacker learns anything or a question stays open.
     """
-    published = {name: table.frame for release in history for name, table in release.items()}
-    joint = build(tables, catalogue, rules, published)
-    choice = choose(
-        joint.system, rules.objective, rules.insider, rules.time_limit, rules.protect_down, rules.protect_up
-    )
+    work = build(tables, catalogue, rules)
+    alone = work.joint().system if history else None
+    apart = add_history(work, history, catalogue, rules)
+    joint = work.joint()
+    system, choice, lost = _chosen(joint.system, alone, rules)
     found = attack(
-        secrets_of(joint.system), choice.blank, insider=rules.insider, down=rules.protect_down, up=rules.protect_up
+        secrets_of(system), choice.blank, insider=rules.insider, down=rules.protect_down, up=rules.protect_up
     )  # fmt: skip
-    refuse_exposed(joint.system, found)
-    certificate = certificate_of(joint.system, choice, found, rules.objective, rules.insider)
+    refuse_exposed(system, found)
+    certificate = certificate_of(system, choice, found, rules.objective, rules.insider)
+    certificate |= {"editions": len(history), "apart": list(apart), "lost": [describe(system.keys[at]) for at in lost]}
     return SuppressionResult(protected_tables(joint, tables, choice.blank, audience), certificate)
+
+
+def _chosen(system: System, alone: System | None, rules: SuppressionPolicy) -> tuple[System, Choice, list[int]]:
+    """A pattern, and the primaries that earlier editions gave away already: they stay blank and are said to be lost.
+
+    alone   the system without those editions: what is beyond help there is no excuse.
+    """
+
+    def choice_of(asked: System) -> Choice:
+        return choose(asked, rules.objective, rules.insider, rules.time_limit, rules.protect_down, rules.protect_up)
+
+    try:
+        return system, choice_of(system), []
+    except DisclosureRefused:
+        if alone is None:
+            raise
+        how = (rules.insider, rules.protect_down, rules.protect_up)
+        lost = beyond_help(system, *how) - beyond_help(alone, *how)
+        if not lost:
+            raise
+        asked = without(system, lost)
+        return asked, choice_of(asked), sorted(lost)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from disclosure.suppress.system import Ints, System, SystemBuilder
 from schemas.errors import InputRefused
@@ -32,6 +32,16 @@ class InstanceTable(Strict):
 
     id: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     dimensions: list[str] = Field(min_length=1)
+
+    @field_validator("dimensions")
+    @classmethod
+    def _each_once(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if value.count(name) > 1:
+                raise ValueError(
+                    f"a table names every dimension once, and this one names '{name}' {value.count(name)} times"
+                )
+        return value
 
 
 class InstanceFile(Strict):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from disclosure.attack import Secrets, attack
+import numpy as np
+
+from disclosure.attack import Insider, Secrets, attack
 from disclosure.suppress.problem import Problem
 from disclosure.suppress.system import Bools, System
 
@@ -30,3 +33,16 @@ def judge_of(problem: Problem) -> Judge:
         return learned + list(found.insiders) + list(found.open)
 
     return judge
+
+
+def beyond_help(system: System, insider: Insider, down: int, up: int) -> set[int]:
+    """Primaries that somebody learns although everything is blank that may be: no pattern protects them."""
+    found = attack(secrets_of(system), ~system.fixed | system.hidden, insider=insider, down=down, up=up)
+    return {*found.outsider, *(cell for _, cell in (*found.insiders, *found.open))}
+
+
+def without(system: System, cells: set[int]) -> System:
+    """The system with `cells` blank and no longer asked about."""
+    lost = np.zeros(system.size, dtype=bool)
+    lost[list(cells)] = True
+    return replace(system, primary=system.primary & ~lost, hidden=system.hidden | lost)

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from disclosure.rules import primary_rows, small_difference, zeros_are_cells
 from disclosure.suppress.system import System, SystemBuilder
 from schemas.catalogue import Catalogue, Entry, Relation, Term, coarsening, selected
+from schemas.errors import InputRefused
 from schemas.policy_suppression import SuppressionPolicy
 from schemas.tables import COUNT, MEAN_COLUMNS, STATUS, ExactTable, ProtectedTable
 
@@ -44,10 +46,10 @@ class _Table:
 
 
 def build(
-    tables: Mapping[str, ExactTable], catalogue: Catalogue, rules: SuppressionPolicy, published: Mapping[str, Any]
-) -> Joint:
-    """The joint system. `published`: per table the frame that the same audience saw earlier; equal cells stay published."""
-    work = _Builder(rules)
+    tables: Mapping[str, ExactTable], catalogue: Catalogue, rules: SuppressionPolicy, cells: SystemBuilder | None = None
+) -> ReleaseBuilder:
+    """Cells, equations and primaries of one release, in `cells` where given; `joint` makes the system of it."""
+    work = ReleaseBuilder(rules, cells or SystemBuilder())
     entries = [entry for entry in catalogue.entries if entry.id in tables]
     for entry in entries:
         work.add_table(entry, tables[entry.id])
@@ -56,18 +58,23 @@ def build(
             work.join(first, second)
     for relation in catalogue.relations:
         work.relate(relation, tables)
-    work.fix(tables, published)
-    return Joint(work.cells.build(), work.layout)
+    return work
 
 
-class _Builder:
-    def __init__(self, rules: SuppressionPolicy) -> None:
-        self.rules = rules
-        self.cells = SystemBuilder()
+class ReleaseBuilder:
+    """The work of `build`. `layout` and `cells` grow table by table."""
+
+    def __init__(self, rules: SuppressionPolicy, cells: SystemBuilder) -> None:
+        self.rules, self.cells = rules, cells
         self.tables: list[_Table] = []
         self.layout: dict[str, list[int]] = {}
         self.contributors: dict[int, Contributors] = {}
-        self.lower = 1 if rules.zeros == "published" else 0
+        self.empty = zeros_are_cells(rules)
+        self.lower = 0 if self.empty else 1
+
+    def joint(self) -> Joint:
+        """The finished system with its layout."""
+        return Joint(self.cells.build(), self.layout)
 
     def population(self, table: _Table) -> Hashable:
         """Tables of one population share cells; mean tables count people of known age, a population of their own."""
@@ -94,19 +101,17 @@ class _Builder:
             codes: value for codes, value in values.items()
             if not any(code == totals[name] for name, code in zip(names, codes, strict=True) if totals[name] is not None)
         }  # fmt: skip
-        for size in range(len(names) + 1):
-            for kept in itertools.combinations(range(len(names)), size):
-                self._margin(table, kept, variables, leaves, people, names)
+        subsets = [kept for size in range(len(names) + 1) for kept in itertools.combinations(range(len(names)), size)]
+        for kept in reversed(subsets):  # the finest first: where tables contradict each other, that is the cell to name
+            self._margin(table, kept, variables, leaves, people, names)
+        for kept in subsets[1:]:
+            self._add_up(table, kept, variables)
         self.layout[entry.id] = [self._row(table, names, variables, totals, codes) for codes in values]
-        for at in self.layout[entry.id]:
+        for at, primary in zip(self.layout[entry.id], primary_rows(entry, exact, self.rules).tolist(), strict=True):
             if at >= 0:
                 self.cells.hidden[at] = False
-                self._judge(at, exact.kind)
-
-    def _judge(self, at: int, kind: str) -> None:
-        least = self.rules.threshold if kind == "count" else max(self.rules.threshold, self.rules.minimum_n)
-        if self.cells.values[at] < least:
-            self.cells.primary.add(at)
+                if primary:
+                    self.cells.primary.add(at)
 
     def _margin(
         self, table: _Table, kept: tuple[int, ...], variables: list[str], leaves: dict[tuple[Any, ...], int],
@@ -120,16 +125,14 @@ class _Builder:
             who[part] |= people.get(codes, NOBODY)
         table.margins[tuple(variables[i] for i in kept)] = found = {}
         for part, value in sums.items():
-            if value == 0 and self.rules.zeros == "published":
+            if value == 0 and not self.empty:
                 continue
             sets = tuple(table.folds[names[i]][code] for i, code in zip(kept, part, strict=True))
             key = self._key(table, {variables[i]: s for i, s in zip(kept, sets, strict=True)})
             found[sets] = self.cell(key, value, frozenset(who[part]), hidden=True)
-        if kept:
-            self._add_up(table, kept, variables)
 
     def _add_up(self, table: _Table, kept: tuple[int, ...], variables: list[str]) -> None:
-        """Every margin one variable coarser is the sum over that variable; only its children are known by now."""
+        """Every margin one variable coarser is the sum over that variable."""
         children = table.margins[tuple(variables[i] for i in kept)]
         for drop in range(len(kept)):
             parents = table.margins[tuple(variables[i] for j, i in enumerate(kept) if j != drop)]
@@ -189,38 +192,33 @@ class _Builder:
         left = sorted({at for term in relation.left for at in self._term(term, tables)})
         right = sorted({at for term in relation.right for at in self._term(term, tables)})
         low, high = (sum(self.cells.values[at] for at in side) for side in (left, right))
-        who = frozenset().union(*(self.contributors[at] for at in (*left, *right))) if left or right else NOBODY
+        mine, others = (frozenset().union(*(self.contributors[at] for at in side)) for side in (left, right))
         if relation.kind == "le":
-            slack = self.cell(("slack", relation.id), high - low, NOBODY, hidden=True, lower=0)
-            left = [*left, slack]
+            left = [*left, self._slack(relation, low, high, others - mine)]
         if not left or not right:
+            self.cells.nothing((*left, *right), f"the relation {relation.id} says that it adds up to nothing")
             return
-        parent = right[0] if len(right) == 1 else self.cell(("sum", relation.id), high, who, hidden=True)
+        parent = right[0] if len(right) == 1 else self.cell(("sum", relation.id), high, mine | others, hidden=True)
         for side in (left, right):
             if side != [parent]:
                 self.cells.equation(parent, side)
 
+    def _slack(self, relation: Relation, low: int, high: int, people: Contributors) -> int:
+        """By how much the smaller side falls short: a group that nobody prints, but that two printed counts may give away."""
+        if high < low and not self.cells.sketch:
+            raise InputRefused(
+                f"The relation {relation.id} does not hold: {relation.left[0].table} counts more than {relation.right[0].table} "
+                "where it counts part of it; correct the tables."
+            )
+        who = people if len(people) == high - low else NOBODY
+        slack = self.cell(("slack", relation.id), high - low, who, hidden=True, lower=0)
+        if self.rules.differences == "protected" and small_difference(high, low, self.rules.threshold):
+            self.cells.primary.add(slack)
+        return slack
+
     def _term(self, term: Term, tables: Mapping[str, ExactTable]) -> list[int]:
         rows = np.flatnonzero(selected(tables[term.table].frame, term).to_numpy())
         return [self.layout[term.table][row] for row in rows.tolist() if self.layout[term.table][row] >= 0]
-
-    def fix(self, tables: Mapping[str, ExactTable], published: Mapping[str, Any]) -> None:
-        """A cell that the audience saw earlier with the value it still has cannot be taken back, so it stays published."""
-        for name, frame in published.items():
-            if name not in tables:
-                continue
-            dimensions = list(tables[name].dimensions)
-            column = COUNT if COUNT in frame.columns else MEAN_COLUMNS[0]
-            seen = {
-                tuple(row[:-2]): row[-2]
-                for row in frame[[*dimensions, column, STATUS]].itertuples(index=False)
-                if row[-1] == "ok"
-            }
-            for codes, at in zip(
-                tables[name].frame[dimensions].itertuples(index=False, name=None), self.layout[name], strict=True
-            ):
-                if at >= 0 and codes in seen and int(seen[codes]) == self.cells.values[at]:
-                    self.cells.fixed[at] = True
 
 
 def _variables(table: _Table) -> tuple[str, ...]:

@@ -48,9 +48,15 @@ class System:
         return len(self.values)
 
 
+NOBODY = (0, -1, -1)
+
+
 @dataclass
 class SystemBuilder:
-    """Collects cells by key; a second mention of a key is the same cell, and must have the same value."""
+    """Collects cells by key; a second mention of a key is the same cell, and must have the same value.
+
+    sketch  values are placeholders, not yet known: nothing is held against them.
+    """
 
     index: dict[Hashable, int] = field(default_factory=dict)
     values: list[int] = field(default_factory=list)
@@ -60,6 +66,7 @@ class SystemBuilder:
     lower: list[int] = field(default_factory=list)
     primary: set[int] = field(default_factory=set)
     rows: dict[tuple[tuple[int, int], ...], None] = field(default_factory=dict)
+    sketch: bool = False
 
     def cell(
         self, key: Hashable, value: int, people: tuple[int, int, int], *, hidden: bool = False, lower: int = 1
@@ -77,7 +84,7 @@ class SystemBuilder:
             self.fixed.append(False)
             self.lower.append(lower)
             return at
-        if self.values[at] != value:
+        if self.values[at] != value and not self.sketch:
             raise InputRefused(
                 f"Two tables contradict each other in the cell {describe(key)}: "
                 "correct the tables, or declare no relation between them."
@@ -91,13 +98,39 @@ class SystemBuilder:
         members = sorted(set(children))
         if members == [parent]:
             return
-        if sum(self.values[i] for i in members) != self.values[parent]:
+        if sum(self.values[i] for i in members) != self.values[parent] and not self.sketch:
             keys = list(self.index)
             raise InputRefused(
                 f"The cell {describe(keys[parent])} is not the sum of its {len(members)} parts, "
                 f"the first of which is {describe(keys[members[0]]) if members else 'missing'}: correct the tables."
             )
         self.rows[(parent, -1), *((i, 1) for i in members)] = None
+
+    def nothing(self, cells: Iterable[int], why: str) -> None:
+        """Say that `cells` are all zero; InputRefused names the first that is not."""
+        wrong = [at for at in cells if self.values[at]]
+        if wrong and not self.sketch:
+            raise InputRefused(
+                f"The cell {describe(list(self.index)[wrong[0]])} is not zero, but {why}: correct the tables."
+            )
+
+    def between(self, a: int, b: int, width: int, name: Hashable) -> None:
+        """Say that a - b lies within -width..width, by two amounts that nobody publishes and that may be zero."""
+        if self.fixed[a] and self.fixed[b]:
+            return
+        up = self.cell((*_named(name), "above"), self.values[b] + width - self.values[a], NOBODY, hidden=True, lower=0)
+        down = self.cell(
+            (*_named(name), "below"), self.values[a] + width - self.values[b], NOBODY, hidden=True, lower=0
+        )
+        one, two = (self._constant(value) for value in (width, 2 * width))
+        self.rows[tuple(sorted({a: 1, up: 1, b: -1, one: -1}.items()))] = None
+        self.equation(two, [up, down])
+
+    def _constant(self, value: int) -> int:
+        """A cell that everybody knows."""
+        at = self.cell(("constant", value), value, NOBODY)
+        self.fixed[at] = True
+        return at
 
     def build(self, weights: Mapping[int, float] | None = None) -> System:
         """The finished system."""
@@ -124,6 +157,10 @@ class SystemBuilder:
             last=people[:, 2],
             weights=factor,
         )
+
+
+def _named(name: Hashable) -> tuple[Hashable, ...]:
+    return name if isinstance(name, tuple) else (name,)
 
 
 def describe(key: Hashable) -> str:

@@ -1,0 +1,102 @@
+"""Earlier editions beside a release: every one that its audience could ever see adds its cells and equations to the system.
+
+A number that an edition printed is known for ever. A cell that was blank there and can have its present value is believed to be
+the same cell; one that cannot, and one that was printed with another value, was corrected: it lies within the policy's width
+(`corrections`) of what it was, wider where the truth lies further away. An edition of the same registers adds no cell at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from disclosure.suppress.printed import Edition, read_edition
+from disclosure.suppress.release import ReleaseBuilder
+from disclosure.suppress.system import NOBODY, SystemBuilder
+from schemas.catalogue import Catalogue
+from schemas.policy_suppression import SuppressionPolicy
+from schemas.tables import ProtectedTable
+
+__all__ = ["add_history"]
+
+
+def add_history(
+    work: ReleaseBuilder,
+    history: Sequence[Mapping[str, ProtectedTable]],
+    catalogue: Catalogue,
+    rules: SuppressionPolicy,
+) -> tuple[str, ...]:
+    """Lay `history`, oldest first, beside the release of `work`; returns the ids of tables that could not be laid beside it."""
+    cells, apart = work.cells, set[str]()
+    now = dict(cells.index)
+    values = list(cells.values)
+    listed = {entry.id for entry in catalogue.entries}
+    for number, tables in enumerate(history):
+        if not listed & set(tables):
+            apart |= set(tables)
+            continue
+        edition = read_edition(tables, catalogue, rules, {key: values[at] for key, at in now.items()})
+        _Beside(cells, edition, number, {key: (at, values[at]) for key, at in now.items()}, rules).add()
+        apart |= set(edition.apart)
+    return tuple(sorted(apart))
+
+
+class _Beside:
+    """One edition on its way into the system. `now`: key -> (cell, value) of the release itself."""
+
+    def __init__(
+        self, cells: SystemBuilder, edition: Edition, number: int, now: Mapping[object, tuple[int, int]],
+        rules: SuppressionPolicy,
+    ) -> None:  # fmt: skip
+        self.cells, self.edition, self.number, self.now, self.rules = cells, edition, number, now, rules
+        self.then = edition.work.cells
+        self.keys = edition.keys
+        self.same: dict[int, int] = {}
+
+    def add(self) -> None:
+        """Every cell as it is now where it can be, a cell of its own otherwise; then the edition's equations."""
+        printed = self.edition.shown | self.edition.blank
+        for at in sorted(printed):
+            cell = self._now(at)
+            if cell is not None:
+                self.same[at] = cell
+                self.cells.fixed[cell] |= at in self.edition.shown
+        self._sums()
+        place = [self.same[at] if at in self.same else self._own(at) for at in range(len(self.keys))]
+        for row in self.then.rows:
+            moved = [(place[at], sign) for at, sign in row]
+            if not all(self.cells.fixed[at] for at, _ in moved):
+                parent, *children = moved
+                self.cells.rows[parent, *sorted(children)] = None
+
+    def _now(self, at: int) -> int | None:
+        """The present cell of the same name, if it has the edition's value."""
+        cell, value = self.now.get(self.keys[at], (-1, -1))
+        return cell if cell >= 0 and value == self.then.values[at] else None
+
+    def _sums(self) -> None:
+        """What is printed nowhere is the same cell when it is the sum of the same cells."""
+        waiting = [row for row in self.then.rows if row[0][1] == -1 and row[0][0] not in self.same]
+        while True:
+            later, grown = [], False
+            for row in waiting:
+                parent, children = row[0][0], row[1:]
+                if not all(at in self.same for at, _ in children):
+                    later.append(row)
+                elif parent not in self.same and (cell := self._now(parent)) is not None:
+                    self.same[parent], grown = cell, True
+            if not grown:
+                return
+            waiting = later
+
+    def _own(self, at: int) -> int:
+        """A cell that only the edition has: a number everybody knows, or one that was blank then."""
+        value, key = self.then.values[at], ("edition", self.number, self.keys[at])
+        shown = at in self.edition.shown
+        lower = self.then.lower[at] if at in self.edition.blank else 0
+        cell = self.cells.cell(key, value, NOBODY, hidden=not shown, lower=lower)
+        self.cells.fixed[cell] = shown
+        after, here = self.now.get(self.keys[at], (-1, 0))
+        if at in self.edition.shown | self.edition.blank and after >= 0:
+            margin = max(self.rules.protect_down, self.rules.protect_up, 1)
+            self.cells.between(after, cell, max(self.rules.corrections, abs(here - value) + margin), key)
+        return cell
