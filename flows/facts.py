@@ -179,7 +179,7 @@ def _quality(quality: Mapping[str, object]) -> list[tuple[Text, Text]]:
                 nl=f"{first} en {second}: aandeel juiste koppelingen",
                 en=f"{first} and {second}: share of links that are right",
             )
-            found.append((name, _share(precision["precision"], precision["low"], precision["high"])))
+            found.append((name, _share(precision["estimate"], precision["low"], precision["high"])))
     recall = quality.get("recall_without_number")
     if isinstance(recall, dict):
         name = Text(

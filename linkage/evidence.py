@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from linkage.compare import FEATURES, VALUE_LEVELS, Bits, columns
 from linkage.fields import Scheme
 from linkage.index import FULL_PAIRS, KERNEL_PAIRS, SIMILAR, AllPairs, EqualKeys, SimilarRecords, same_subject
+from linkage.judged import register_pairs
 from linkage.model import SUBJECT, Evidence, Group, bounded, start, total_bits
 from linkage.subjects import plausible
 from linkage.views import Index, Views
@@ -65,15 +66,34 @@ def _subject_levels(a: Views, b: Views, left: Index, right: Index) -> tuple[NDAr
 
 
 def candidates(a: Views, b: Views, scheme: Scheme) -> tuple[Index, Index]:
-    """Pairs of views worth comparing: all of them while that is cheap, else those of the blocking rules."""
+    """Pairs of views worth comparing; inside one register each pair of its records once, in order of records."""
+    left, right = _candidates(a, b, scheme)
+    if a is not b:
+        return left, right
+    ordered = a.entity[left] < a.entity[right]
+    return left[ordered], right[ordered]
+
+
+def _candidates(a: Views, b: Views, scheme: Scheme) -> tuple[Index, Index]:
+    """All pairs while that is cheap, else those of the blocking rules."""
     if len(a.entity) * len(b.entity) <= FULL_PAIRS:
         return AllPairs(a, b).pairs()
-    found = [EqualKeys(a, b, keys).pairs() for keys in blocking_keys(scheme)]
-    found.append(same_subject(a, b))
+    found = [blocked(a, b, scheme), same_subject(a, b)]
     if len(a.entity) * len(b.entity) <= KERNEL_PAIRS:
         found.append(SimilarRecords(a, b, SIMILAR).pairs())
-    codes = np.unique(np.concatenate([left * len(b.entity) + right for left, right in found]))
-    return codes // len(b.entity), codes % len(b.entity)
+    return joined(found, b)
+
+
+def blocked(a: Views, b: Views, scheme: Scheme) -> tuple[Index, Index]:
+    """Pairs of views that agree on three main fields."""
+    return joined([EqualKeys(a, b, keys).pairs() for keys in blocking_keys(scheme)], b)
+
+
+def joined(found: list[tuple[Index, Index]], b: Views) -> tuple[Index, Index]:
+    """Each pair of views once, in order."""
+    size = max(len(b.entity), 1)
+    codes = np.unique(np.concatenate([left * size + right for left, right in found]))
+    return codes // size, codes % size
 
 
 def blocking_keys(scheme: Scheme) -> Iterator[tuple[str, ...]]:
@@ -84,22 +104,26 @@ def blocking_keys(scheme: Scheme) -> Iterator[tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Built:
-    """The evidence, the pair of registers of each group, and per register with one row per person its strangers."""
+    """The evidence, and per register with one row per person its strangers, as evidence and as they were compared."""
 
     evidence: Evidence
     strangers: dict[str, Evidence]
+    known: dict[str, Strangers]
 
 
-def build(views: dict[str, Views], scheme: Scheme, unique: frozenset[str]) -> Built:
-    """Evidence over all pairs of registers (names in order). `unique`: registers with one row per person."""
+def build(views: dict[str, Views], scheme: Scheme, unique: frozenset[str], within: frozenset[str]) -> Built:
+    """Evidence over all pairs of registers (names in order). `unique`: registers with one row per person; `within`:
+    registers in which one person can have several records that no number joins.
+    """
     names = {**columns(scheme), SUBJECT: VALUE_LEVELS}
     offsets = dict(zip(views, np.cumsum([0, *(v.entities for v in views.values())]), strict=False))
     parts: list[Evidence] = []
-    for place, (bron_a, bron_b) in enumerate(combinations(views, 2)):
+    for place, (bron_a, bron_b) in enumerate(register_pairs(views, within)):
         a, b = views[bron_a], views[bron_b]
         compared = compare_pairs(a, b, *candidates(a, b, scheme), scheme)
-        parts.append(_entities(a, b, compared, scheme, place, (offsets[bron_a], offsets[bron_b]), unique))
-    joined = Evidence(
+        group = _group(a, b, compared, scheme, unique)
+        parts.append(of_entities(a, b, compared, scheme, group, place, (offsets[bron_a], offsets[bron_b])))
+    whole = Evidence(
         columns=names,
         levels=np.concatenate([p.levels for p in parts]),
         frequency=np.concatenate([p.frequency for p in parts]),
@@ -110,15 +134,14 @@ def build(views: dict[str, Views], scheme: Scheme, unique: frozenset[str]) -> Bu
         floor=np.concatenate([p.floor for p in parts]),
     )
     strangers = {bron: strangers_of(views[bron], scheme) for bron in sorted(unique & set(views))}
-    return Built(_with_floor(joined, strangers), {b: _as_evidence(s, joined) for b, s in strangers.items()})
+    return Built(with_floor(whole, strangers), {b: _as_evidence(s, whole) for b, s in strangers.items()}, strangers)
 
 
-def _entities(
-    a: Views, b: Views, compared: Compared, scheme: Scheme, place: int, offsets: tuple[int, int], unique: frozenset[str]
+def of_entities(
+    a: Views, b: Views, compared: Compared, scheme: Scheme, group: Group, place: int, offsets: tuple[int, int]
 ) -> Evidence:
     """One row per pair of entities: of its pairs of spellings the one that the starting weights like best."""
     names = {**columns(scheme), SUBJECT: VALUE_LEVELS}
-    group = _group(a, b, compared, scheme, unique)
     codes = np.zeros(len(compared.left), dtype=np.int64)
     whole = Evidence(
         columns=names,
@@ -149,7 +172,7 @@ def _entities(
 
 def _group(a: Views, b: Views, compared: Compared, scheme: Scheme, unique: frozenset[str]) -> Group:
     """Level totals over all pairs: counted where all were compared, else from a sample, scaled."""
-    pairs = a.entities * b.entities
+    pairs = a.entities * b.entities if a is not b else a.entities * (a.entities - 1) // 2
     levels = compared.levels
     if len(a.entity) * len(b.entity) > FULL_PAIRS:
         generator = np.random.Generator(np.random.PCG64(pairs))
@@ -179,10 +202,9 @@ def strangers_of(side: Views, scheme: Scheme) -> Strangers:
 
     Only pairs that share three main fields are compared; the others agree too little to bound anything.
     """
-    blocks = [EqualKeys(side, side, keys).pairs() for keys in blocking_keys(scheme)]
-    left, right = np.concatenate([b[0] for b in blocks]), np.concatenate([b[1] for b in blocks])
-    codes = np.unique((left * len(side.entity) + right)[side.entity[left] < side.entity[right]])
-    left, right = codes // max(len(side.entity), 1), codes % max(len(side.entity), 1)
+    left, right = blocked(side, side, scheme)
+    ordered = side.entity[left] < side.entity[right]
+    left, right = left[ordered], right[ordered]
     compared = compare_pairs(side, side, left, right, scheme)
     return Strangers(compared, side.entity[left], side.entity[right], side.entities * (side.entities - 1) // 2)
 
@@ -194,7 +216,7 @@ def _patterns(strangers: Strangers, places: list[int]) -> tuple[NDArray[np.int8]
     return patterns.astype(np.int8), counts.astype(np.int64)
 
 
-def _with_floor(evidence: Evidence, strangers: dict[str, Strangers]) -> Evidence:
+def with_floor(evidence: Evidence, strangers: dict[str, Strangers]) -> Evidence:
     """Set `floor`: log2 of the share of known non-matches that agree at least as much on what they are asked about."""
     asked = bounded(evidence.columns)
     mine, inverse = np.unique(evidence.levels[:, asked], axis=0, return_inverse=True)
@@ -223,4 +245,4 @@ def _as_evidence(strangers: Strangers, like: Evidence) -> Evidence:
         groups=like.groups,
         floor=np.full(rows, -np.inf),
     )
-    return _with_floor(bare, {"": strangers})
+    return with_floor(bare, {"": strangers})

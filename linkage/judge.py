@@ -6,26 +6,45 @@ from dataclasses import replace
 
 import numpy as np
 
-from linkage.evaluate import as_dict, recall_without_number, strangers_linked
+from linkage.decoys import decoys_of
+from linkage.evaluate import DRAWS, Blind, Strangers, as_dict, strangers_linked
 from linkage.evidence import Built, build
 from linkage.fields import Scheme
-from linkage.judged import NOTHING, Floats, Judged, Pair, Rules, among, in_band, overall, per_registers
-from linkage.model import Evidence, LevelClassifier, total_bits, weights
+from linkage.judged import (
+    NOTHING,
+    Checks,
+    Flags,
+    Floats,
+    Found,
+    Judged,
+    Pair,
+    Rules,
+    among,
+    in_band,
+    overall,
+    per_registers,
+    register_pairs,
+)
+from linkage.model import SUBJECT, Evidence, LevelClassifier, Parameters, one_to_one, total_bits, weights
 from linkage.records import by_records
 from linkage.resolve import NEVER_COMPARED
+from linkage.tail import missed_links
 from linkage.views import Views
+
+# Levels of the number.
+MISSING, DIFFERS = 0, 1
 
 
 def judge(views: dict[str, Views], scheme: Scheme, rules: Rules, sure: set[Pair]) -> Judged:
     """All pairs worth a look over all registers. `sure`: pairs of entities that are linked by number."""
-    if len(views) < 2:
+    if len(views) < 2 and not (scheme.fields and rules.within & set(views)):
         return NOTHING
     return by_fields(views, scheme, rules, sure) if scheme.fields else by_records(views, rules, sure)
 
 
 def by_fields(views: dict[str, Views], scheme: Scheme, rules: Rules, sure: set[Pair]) -> Judged:
     """Fellegi-Sunter over field encodings (profile `single-site`)."""
-    built = build(views, scheme, rules.unique)
+    built = build(views, scheme, rules.unique, rules.within)
     evidence = built.evidence
     if not len(evidence.levels):
         return NOTHING
@@ -34,15 +53,28 @@ def by_fields(views: dict[str, Views], scheme: Scheme, rules: Rules, sure: set[P
     model.fit(frame)
     posterior = model.prob(frame).to_numpy()
     parameters = model.kernel.parameters
+    bits = total_bits(evidence, parameters)
+    by_number = among(evidence.left, evidence.right, sure)
+    found = Found(
+        left=evidence.left,
+        right=evidence.right,
+        group=evidence.group,
+        bits=bits,
+        linked=(posterior >= rules.threshold) | by_number,
+        by_number=by_number,
+        differ=evidence.levels[:, list(evidence.columns).index(SUBJECT)] == DIFFERS,
+    )
     return Judged(
         left=evidence.left,
         right=evidence.right,
         posterior=posterior,
-        bits=total_bits(evidence, parameters),
+        bits=bits,
         weight=weights(evidence, parameters).sum(axis=1),
         levels={int(row): _words(evidence, int(row)) for row in in_band(posterior, rules.grey)},
         absent=NEVER_COMPARED,
-        quality=_quality(built, model, posterior, rules, sure, views),
+        quality=_quality(built, model, found, rules, views, scheme)
+        | overall(posterior, by_number, rules)
+        | {"em_rounds": model.kernel.rounds, "em_refused": model.kernel.refused},
     )
 
 
@@ -54,23 +86,62 @@ def _words(evidence: Evidence, row: int) -> str:
 
 
 def _quality(
-    built: Built, model: LevelClassifier, posterior: Floats, rules: Rules, sure: set[Pair], views: dict[str, Views]
+    built: Built, model: LevelClassifier, found: Found, rules: Rules, views: dict[str, Views], scheme: Scheme
 ) -> dict[str, object]:
-    """Per pair of registers what was linked and what is known of the errors, and what the model says of itself."""
+    """Per pair of registers what was linked and what is known of the errors."""
     evidence, fitted = built.evidence, model.kernel.parameters
-    by_number = among(evidence.left, evidence.right, sure)
+    pairs = register_pairs(views, rules.within)
+    offsets = dict(zip(views, np.cumsum([0, *(v.entities for v in views.values())]).tolist(), strict=False))
 
     def strangers(side: str, place: int) -> int:
         known = replace(built.strangers[side], group=np.full(len(built.strangers[side].levels), place, dtype=np.int64))
         return strangers_linked(total_bits(known, fitted), known.left, known.right)
 
-    registers = per_registers(
-        views, rules, evidence.left, evidence.right, evidence.group, posterior, by_number, strangers
-    )
-    return {
-        "registers": registers,
-        "recall_without_number": as_dict(recall_without_number(evidence, fitted, by_number, rules.threshold)),
-        "em_rounds": model.kernel.rounds,
-        "em_refused": model.kernel.refused,
-        **overall(posterior, by_number, rules),
-    }
+    def unknown(place: int, meetings: float) -> tuple[Strangers, Floats]:
+        first, second = pairs[place]
+        here = found.group == place
+        linked = here & found.linked
+        own = (found.left[linked] - offsets[first], found.right[linked] - offsets[second])
+        decoys = decoys_of(views[first], views[second], scheme, place, evidence, fitted, built.known, own)
+        hits = decoys.decoy[decoys.bits >= 0]
+        several = len(hits) / max(len(np.unique(hits)), 1) if len(hits) else 1.0
+        free = here & ~found.linked
+        group = evidence.groups[place]
+        # A record that has its only partner cannot be half of a missed link.
+        free &= ~(group.unique_right & np.isin(found.left, found.left[linked]))
+        free &= ~(group.unique_left & np.isin(found.right, found.right[linked]))
+        scale = meetings / max(views[first].entities * decoys.records, 1)
+        missed = missed_links(found.bits[linked], found.bits[free], decoys.bits, scale, DRAWS)
+        return Strangers(len(np.unique(hits)), decoys.records, several), missed
+
+    missing, differs = (_blind(evidence, fitted, found, rules, level) for level in (MISSING, DIFFERS))
+    registers = per_registers(views, rules, found, Checks(strangers, unknown, missing, differs))
+    recall = as_dict(missing.recall) if missing.asked else None
+    return {"registers": registers, "recall_without_number": recall}
+
+
+def _blind(evidence: Evidence, fitted: Parameters, found: Found, rules: Rules, level: int) -> Blind:
+    """Links by number judged with the number missing or differing; `wrong` counts who is linked to somebody else."""
+    if not found.by_number.any():
+        return Blind(0, 0, 0)
+    column = list(evidence.columns).index(SUBJECT)
+    levels = evidence.levels.copy()
+    levels[found.by_number, column] = level
+    ends = []
+    for place, group in enumerate(evidence.groups):
+        here = found.group == place
+        # The row whose number is taken away is the one of the register that is not asked for one row per person.
+        codes = evidence.right if group.unique_left else evidence.left
+        theirs = here & np.isin(codes, codes[here & found.by_number])
+        if level == MISSING:
+            levels[theirs & ~found.by_number, column] = MISSING
+        if group.unique_left or group.unique_right:
+            ends.append((codes, theirs))
+    unseen = replace(evidence, levels=levels)
+    again = one_to_one(unseen, total_bits(unseen, fitted)) >= rules.threshold
+    wrong = sum(len(np.unique(codes[_other(theirs, again, found.by_number)])) for codes, theirs in ends)
+    return Blind(int(found.by_number.sum()), int((again & found.by_number).sum()), wrong)
+
+
+def _other(theirs: Flags, again: Flags, by_number: Flags) -> Flags:
+    return theirs & again & ~by_number

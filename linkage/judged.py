@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.evaluate import as_dict, precision
+from linkage.evaluate import Blind, Situation, Strangers, described, errors
 from linkage.resolve import NEVER_COMPARED
-from linkage.views import Views
+from linkage.views import Index, Views
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Registers with one row per person, the posterior that links, and the grey band."""
+    """Registers with one row per person, the posterior that links, the grey band, and registers compared with themselves."""
 
     unique: frozenset[str]
     threshold: float
     grey: tuple[float, float]
+    within: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Judged:
     absent: the weight of a pair that is not here.
     """
 
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
+    left: Index
+    right: Index
     posterior: Floats
     bits: Floats
     weight: Floats
@@ -45,7 +47,13 @@ class Judged:
     quality: dict[str, object]
 
 
-def in_band(posterior: Floats, grey: tuple[float, float]) -> NDArray[np.int64]:
+def register_pairs(registers: Iterable[str], within: frozenset[str]) -> list[tuple[str, str]]:
+    """What is compared: every two registers, in order of their names, then the registers compared with themselves."""
+    names = sorted(registers)
+    return [*combinations(names, 2), *((name, name) for name in names if name in within)]
+
+
+def in_band(posterior: Floats, grey: tuple[float, float]) -> Index:
     """Places of the pairs for clerical review."""
     return np.flatnonzero((posterior >= grey[0]) & (posterior < grey[1]))
 
@@ -53,35 +61,87 @@ def in_band(posterior: Floats, grey: tuple[float, float]) -> NDArray[np.int64]:
 NOTHING = Judged(*(np.zeros(0, np.int64),) * 2, *(np.zeros(0),) * 3, levels={}, absent=NEVER_COMPARED, quality={})
 
 
-def among(left: NDArray[np.int64], right: NDArray[np.int64], pairs: set[Pair]) -> NDArray[np.bool_]:
+def among(left: Index, right: Index, pairs: set[Pair]) -> Flags:
     """Which of the pairs (left, right) are in `pairs`."""
     ends = zip(left.tolist(), right.tolist(), strict=True)
     return np.fromiter((end in pairs for end in ends), dtype=bool, count=len(left))
 
 
-def per_registers(
-    views: dict[str, Views], rules: Rules, left: NDArray[np.int64], right: NDArray[np.int64],
-    group: NDArray[np.int64], posterior: Floats, by_number: NDArray[np.bool_], strangers: Callable[[str, int], int],
-) -> dict[str, object]:  # fmt: skip
-    """Per pair of registers its links and, where one has one row per person, the precision that its strangers imply.
+@dataclass(frozen=True)
+class Found:
+    """n compared pairs: ends, pair of registers (n,), bits (n,), who is linked, by number, and whose numbers differ."""
 
-    strangers: people of a register (by name, for the pair of registers at a place) with a stranger they would link to.
+    left: Index
+    right: Index
+    group: Index
+    bits: Floats
+    linked: Flags
+    by_number: Flags
+    differ: Flags
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What errors are estimated from.
+
+    strangers  of the people of a register with one row per person, how many the model would link to a stranger of their
+               own register, as it judges the pair of registers at a place.
+    unknown    of decoys, how many it would link, and draws of missed links (None where numbers tell), for the pair of
+               registers at a place with the rows that are free on either side; asked where there are no strangers or
+               no numbers.
+    missing, differs: links by number judged with the number away, and with another in its place.
     """
-    linked = (posterior >= rules.threshold) | by_number
+
+    strangers: Callable[[str, int], int]
+    unknown: Callable[[int, float], tuple[Strangers, Floats]] | None
+    missing: Blind
+    differs: Blind
+
+
+def per_registers(views: dict[str, Views], rules: Rules, found: Found, checks: Checks) -> dict[str, object]:
+    """Per pair of registers its links, how many are by number, and precision and recall with their intervals."""
+    people = sorted(rules.unique & set(views))
     out: dict[str, object] = {}
-    for place, (first, second) in enumerate(combinations(views, 2)):
-        here = linked & (group == place)
-        part: dict[str, object] = {"links": int(here.sum()), "by_number": int((here & by_number).sum())}
-        side = second if second in rules.unique else first
-        if side in rules.unique:
-            other = left if side == second else right
-            free = views[first if side == second else second].entities - len(np.unique(other[here]))
-            part["precision"] = as_dict(precision(strangers(side, place), views[side].entities, free, int(here.sum())))
-        out[f"{first}+{second}"] = part
+    for place, (first, second) in enumerate(register_pairs(views, rules.within)):
+        here = found.linked & (found.group == place)
+        sizes = (views[first].entities, views[second].entities)
+        free = tuple(
+            size - len(np.unique(ends[here])) for size, ends in zip(sizes, (found.left, found.right), strict=True)
+        )
+        missed = None
+        if first == second:
+            rows, may_meet, side, times = sizes[0] / 2, sizes[0] / 2, None, 1.0
+        elif {first, second} & rules.unique:
+            side = second if second in rules.unique else first
+            rows, may_meet, times = sizes[side == first], free[side == first], 1.0
+        else:
+            small = int(sizes[1] < sizes[0])
+            side = people[0] if people else None
+            rows, may_meet = sizes[small], free[small]
+            times = max(sizes) / views[side].entities if side and views[side].entities else 1.0
+        strangers = Strangers(0, 0)
+        if side is not None:
+            strangers = Strangers(checks.strangers(side, place), views[side].entities, times)
+        if checks.unknown is not None and (side is None or not checks.missing.asked):
+            decoys, missed = checks.unknown(place, _meetings(sizes, free, first, second, rules.unique))
+            strangers = strangers if side is not None else decoys
+        here_by_number = int((here & found.by_number).sum())
+        situation = Situation(int(here.sum()), here_by_number, int((here & found.differ).sum()), may_meet, rows)
+        part = errors(situation, strangers, checks.missing, checks.differs, None if checks.missing.asked else missed)
+        out[f"{first}+{second}"] = {"by_number": here_by_number} | described(part)
     return out
 
 
-def overall(posterior: Floats, by_number: NDArray[np.bool_], rules: Rules) -> dict[str, object]:
+def _meetings(sizes: tuple[int, int], free: tuple[int, ...], first: str, second: str, unique: frozenset[str]) -> float:
+    """Pairs of strangers to expect among the pairs that are not linked: a record with its only partner found meets none."""
+    if first == second:
+        return sizes[0] * sizes[0] / 2
+    left = free[0] if second in unique else sizes[0]
+    right = free[1] if first in unique else sizes[1]
+    return float(left * right)
+
+
+def overall(posterior: Floats, by_number: Flags, rules: Rules) -> dict[str, object]:
     """Counts over all pairs, and the posterior's own precision."""
     fuzzy = (posterior >= rules.threshold) & ~by_number
     return {

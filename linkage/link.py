@@ -42,12 +42,14 @@ class LinkParameters:
     threshold  posterior from which a pair links; one half makes the fewest errors of both kinds together.
     grey       posteriors in this band go to clerical review.
     scheme     the fields of the linkage files; files of profile `separate` are known by their columns.
+    within     registers whose records are compared with each other too: files with duplicates. Field encodings only.
     """
 
     unique: frozenset[str] = frozenset({"IND"})
     threshold: float = 0.5
     grey: tuple[float, float] = (0.05, 0.95)
     scheme: Scheme = REGISTER
+    within: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Tab
     earlier, highest = _earlier(known, entities.records)
     sure, conflicts = _by_number(views, entities, scheme)
     pairs = {(edge.left, edge.right) for edge in sure}
-    judged = judge(views, scheme, Rules(parameters.unique, parameters.threshold, parameters.grey), pairs)
+    judged = judge(
+        views, scheme, Rules(parameters.unique, parameters.threshold, parameters.grey, parameters.within), pairs
+    )
     persons = resolve(
         sure + _probable(judged, parameters.threshold, pairs),
         dict(zip(zip(judged.left.tolist(), judged.right.tolist(), strict=True), judged.weight.tolist(), strict=True)),

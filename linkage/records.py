@@ -17,8 +17,20 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from linkage.compare import dice
-from linkage.evaluate import as_dict, share, strangers_linked
-from linkage.judged import NOTHING, Floats, Judged, Pair, Rules, among, in_band, overall, per_registers
+from linkage.evaluate import Blind, as_dict, strangers_linked
+from linkage.judged import (
+    NOTHING,
+    Checks,
+    Floats,
+    Found,
+    Judged,
+    Pair,
+    Rules,
+    among,
+    in_band,
+    overall,
+    per_registers,
+)
 from linkage.kernel import dice_pairs
 from linkage.views import Index, Views
 
@@ -121,17 +133,25 @@ def by_records(views: dict[str, Views], rules: Rules, sure: set[Pair]) -> Judged
     bits = np.clip(intercept[cell] + slope * points, -LIMIT, LIMIT)
     posterior = _one_partner(views, rules, group, left, right, np.where(by_number, LIMIT, bits))
 
+    linked = (posterior >= rules.threshold) | by_number
+    found = Found(left, right, group, bits, linked, by_number, cell % 2 == 1)
+
     def strangers(side: str, place: int) -> int:
         pairs = known.of[side]
         return strangers_linked(intercept[2 * place] + slope * pairs.score, pairs.left, pairs.right)
 
-    blind = _one_partner(
-        views, rules, group, left, right, np.where(by_number, intercept[2 * group] + slope * points, bits)
-    )
-    recalled = int((blind[by_number] >= rules.threshold).sum())
+    def blind(differs: int) -> Blind:
+        """Links by number judged as if it were missing, or differed."""
+        if not sure:
+            return Blind(0, 0, 0)
+        odds = np.where(by_number, intercept[2 * group + differs] + slope * points, bits)
+        again = _one_partner(views, rules, group, left, right, odds) >= rules.threshold
+        return Blind(len(sure), int((again & by_number).sum()), 0)
+
+    missing = blind(0)
     quality = {
-        "registers": per_registers(views, rules, left, right, group, posterior, by_number, strangers),
-        "recall_without_number": as_dict(share(recalled, len(sure)) if sure else None),
+        "registers": per_registers(views, rules, found, Checks(strangers, None, missing, blind(1))),
+        "recall_without_number": as_dict(missing.recall) if sure else None,
         "thresholds": {
             f"{a}+{b}": {
                 "no number": _even(intercept[2 * g], slope),

@@ -58,7 +58,7 @@ def quality_rows(files: Files, absent: list[str], *, peers: bool) -> Iterator[Ro
         said = ask_ours("benchmarks.link.own", task)
         ours = marks(_read(task["pairs"]), files.true)
         yield targeted(f"{files.name}: F1, truth-free less oracle threshold", ours.f1 - ours.oracle, "F1", ">=", -0.01)
-        estimate = said["quality"]["registers"]["left+right"]["precision"]["precision"]
+        estimate = said["quality"]["registers"]["left+right"]["precision"]["estimate"]
         yield targeted(f"{files.name}: estimated less true precision", abs(estimate - ours.precision), "", "<=", 0.02)
         yield from _numbers(files.name, ours, said, None)
         for peer in PEERS if peers else ():

@@ -9,9 +9,10 @@ import pytest
 
 from linkage.draws import draw_links
 from linkage.encode import encode_registers
-from linkage.evaluate import precision, share
+from linkage.evaluate import Blind, Situation, Strangers, errors, share
 from linkage.keys import StudyKeys
 from linkage.link import LinkParameters, link
+from linkage.tail import missed_links
 from tests.linkage.loader import load
 
 
@@ -29,28 +30,68 @@ def test_the_binomial_interval_covers(truth):
     assert np.mean([p.high - p.low for p in parts]) < 0.2
 
 
+NOBODY = Blind(0, 0, 0)
+
+
 @pytest.mark.parametrize("rate", [0.001, 0.01, 0.05])
 def test_the_precision_interval_covers(rate):
     """Strangers and free rows drawn at one rate: the interval holds the precision that came of it."""
     generator = np.random.Generator(np.random.PCG64(12))
     held = []
-    for _ in range(500):
+    for _ in range(200):
         strangers, wrong = generator.binomial(2000, rate), generator.poisson(90 * rate)
-        part = precision(int(strangers), 2000, 90, 66)
-        held.append(part.low <= 1 - wrong / 66 <= part.high)
+        part = errors(Situation(66, 0, 0, 90, 156), Strangers(int(strangers), 2000), NOBODY, NOBODY)
+        held.append(part.precision_low <= 1 - min(wrong, 66) / 66 <= part.precision_high)
     assert np.mean(held) >= 0.93
 
 
+@pytest.mark.parametrize(("recall", "wrong"), [(0.999, 0.001), (0.97, 0.01), (0.8, 0.1)])
+def test_the_recall_interval_covers(recall, wrong):
+    """Links by number found again at one rate, and rows without a number at the same: the interval holds what came."""
+    generator = np.random.Generator(np.random.PCG64(13))
+    held, width = [], []
+    for _ in range(200):
+        found, swapped = generator.binomial(100, recall), generator.binomial(100, wrong)
+        right, false = int(generator.binomial(60, recall)), int(generator.binomial(60, wrong))
+        blind = Blind(100, int(found), int(swapped))
+        part = errors(Situation(50 + right + false, 50, 0, 10, 70), Strangers(0, 2000), blind, blind)
+        held.append(part.recall_low <= (50 + right) / 110 <= part.recall_high)
+        width.append(part.recall_high - part.recall_low)
+    assert np.mean(held) >= 0.93
+    assert np.mean(width) < 0.25
+
+
+def test_missed_links_are_counted_beyond_what_strangers_explain():
+    """Matches normal at 20 bits with a deviation of 10, strangers falling off by half per bit, and as many decoys."""
+    generator = np.random.Generator(np.random.PCG64(14))
+    held = []
+    for _ in range(6):
+        matches = generator.normal(20, 10, 1000)
+        strange, decoys = (-9.9 + generator.exponential(2.0, 300) for _ in range(2))
+        linked = np.concatenate([matches[matches >= 0], strange[strange >= 0]])
+        free = np.concatenate([matches[(matches < 0) & (matches > -10)], strange[strange < 0]])
+        low, high = np.quantile(missed_links(linked, free, decoys, 1.0, 2000), [0.025, 0.975])
+        held.append(low <= (matches < 0).sum() <= high)
+        assert high - low < 80
+    assert sum(held) >= 5
+
+
 def test_no_strangers_no_claim():
-    assert precision(0, 0, 10, 10).low == 0.0
-    assert precision(0, 100, 0, 10).precision == 1.0
+    unknown = errors(Situation(10, 0, 0, 10, 20), Strangers(0, 0), NOBODY, NOBODY)
+    assert unknown.precision_low == 0.0
+    assert np.isnan(unknown.recall)
+    nobody_free = errors(Situation(10, 0, 0, 0, 10), Strangers(0, 100), NOBODY, NOBODY)
+    assert nobody_free.precision == 1.0
+    assert nobody_free.precision_low < 1.0
 
 
 def test_the_estimates_hold_on_the_reference(links):
     """True precision and recall there are at least 65 of 66."""
     part = links.quality["registers"]["IND+IOM"]["precision"]
     assert part["low"] <= 1.0 <= part["high"] + 0.02
-    assert part["precision"] >= 0.98
+    assert 0.98 <= part["estimate"] < 1.0
+    whole = links.quality["registers"]["IND+IOM"]["recall"]
+    assert whole["low"] <= 65 / 66 <= whole["high"]
     recall = links.quality["recall_without_number"]
     assert recall["out_of"] == 113
     assert recall["low"] <= 65 / 66 <= recall["high"]

@@ -19,7 +19,7 @@ from tests.linkage.loader import load
 @pytest.fixture(scope="module")
 def evidence():
     encoded = encode_registers(load("nr2015"), StudyKeys(b"k" * 32, "nr2015"), "single-site")
-    return build(load_views(encoded.linkage, REGISTER), REGISTER, frozenset({"IND"})).evidence
+    return build(load_views(encoded.linkage, REGISTER), REGISTER, frozenset({"IND"}), frozenset()).evidence
 
 
 @pytest.fixture(scope="module")

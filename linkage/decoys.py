@@ -1,0 +1,103 @@
+"""Decoys: records of nobody, to count how often and how strongly strangers agree in files where nobody is a known one.
+
+A decoy takes its names from one record of a file, its birth date from another, and so on, one source per comparison of
+the scheme, so that what depends within a comparison (surname and first name, day and month) stays as it is. Fields are
+encoded apart, so a decoy put together from encodings is, bit for bit, what the owner of the file would have encoded
+(`tests/linkage/test_linkage_decoys.py`); no clear text is needed. What depends between comparisons (relatives at one
+address) is lost: where a register has one row per person, its own people are the better strangers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.evidence import Strangers, blocked, compare_pairs, joined, of_entities, with_floor
+from linkage.fields import Scheme, field_columns
+from linkage.index import KERNEL_PAIRS
+from linkage.kernel import dice_pairs
+from linkage.model import Evidence, Parameters, total_bits
+from linkage.views import Index, Views, Words
+
+# Records of decoys for a file: three times the file, more of a small one, fewer of a large one, where a sample is enough.
+FILES, MANY_FILES, FEW_RECORDS = 3, 20, 500
+MOST_RECORDS = 20_000
+SEED = 20150101
+# Dice over all field filters from which a decoy is compared, as low as what `index.SIMILAR` finds.
+SIMILAR_FIELDS = 0.65
+
+
+def recombined(side: Views, scheme: Scheme, generator: np.random.Generator) -> tuple[Views, Index]:
+    """A file of decoys, one per entity of `side` (at most MOST_RECORDS), and their sources (decoys, comparisons)."""
+    _, first = np.unique(side.entity, return_index=True)
+    size = min(len(first), MOST_RECORDS)
+    sources = np.column_stack([generator.permutation(len(first))[:size] for _ in scheme.comparisons])
+    form = {field.name: field for field in scheme.fields}
+    words: dict[str, Words] = {}
+    present: dict[str, NDArray[np.bool_]] = {}
+    for place, comparison in enumerate(scheme.comparisons):
+        rows = first[sources[:, place]]
+        for name in comparison.fields:
+            present[name] = side.present[name][rows]
+            words |= {column: side.words[column][rows] for column, _ in field_columns(form[name])}
+    decoys = Views(
+        bron=side.bron,
+        words=words,
+        present=present,
+        subject=np.full(size, -1, dtype=np.int64),
+        entity=np.arange(size),
+        records=[b""] * size,
+        row_view=np.arange(size),
+        tokens=side.tokens.slice(0, 0),
+    )
+    return decoys, sources
+
+
+def _near(a: Views, decoys: Views, scheme: Scheme) -> tuple[Index, Index]:
+    """Pairs that agree on three main fields or, a decoy having no record-level encoding to be found by, are alike in all
+    filters of their fields side by side.
+    """
+    found = [blocked(a, decoys, scheme)]
+    if len(a.entity) * len(decoys.entity) <= KERNEL_PAIRS:
+        filters = [f"{field.name}_f" for field in scheme.fields if field.form != "value"]
+        left, right = (np.hstack([side.words[name] for name in filters]) for side in (a, decoys))
+        found.append(dice_pairs(left, right, SIMILAR_FIELDS))
+    return joined(found, decoys)
+
+
+@dataclass(frozen=True)
+class Decoys:
+    """The bits (n,) of pairs of a record and a decoy, and the decoy of each (n,); `records` decoys were made in all."""
+
+    bits: NDArray[np.float64]
+    decoy: Index
+    records: int
+
+
+def decoys_of(
+    a: Views, b: Views, scheme: Scheme, place: int, like: Evidence, fitted: Parameters,
+    known: dict[str, Strangers], own: tuple[Index, Index],
+) -> Decoys:  # fmt: skip
+    """Decoys of `b` as the model sees them beside the records of `a` (which is `b` for a file with duplicates).
+
+    place: of this pair of registers in `like`. own: entities of a and of b that are linked; a decoy is no stranger to
+    its sources and to whom they are linked to, so these pairs are left out.
+    """
+    generator = np.random.Generator(np.random.PCG64(SEED + place))
+    kin = own[0] * b.entities + own[1]
+    if a is b:
+        itself = np.arange(b.entities)
+        kin = np.concatenate([kin, own[1] * b.entities + own[0], itself * b.entities + itself])
+    bits, decoy, made = [], [], 0
+    for _ in range(FILES if b.entities >= FEW_RECORDS else MANY_FILES):
+        file, sources = recombined(b, scheme, generator)
+        compared = compare_pairs(a, file, *_near(a, file, scheme), scheme)
+        pairs = of_entities(a, file, compared, scheme, like.groups[place], 0, (0, 0))
+        strange = ~np.isin(pairs.left[:, None] * b.entities + sources[pairs.right], kin).any(axis=1)
+        judged = with_floor(replace(pairs, groups=like.groups, group=np.full_like(pairs.group, place)), known)
+        bits.append(total_bits(judged, fitted)[strange])
+        decoy.append(pairs.right[strange] + made)
+        made += len(sources)
+    return Decoys(np.concatenate(bits), np.concatenate(decoy), made)
