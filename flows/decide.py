@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from disclosure.log.notes import load_signing_key
@@ -25,20 +27,32 @@ def approve(settings: Settings, ref: str, key_file: Path | None, *, hold: bool, 
     """
     with open_state(settings) as state:
         found = locate(state, ref)
-        release = found.release
-        if release.state == "approved" and not hold:
+        if found.release.state == "approved" and not hold:
             return _publish(state, found)
         key = None if key_file is None else load_signing_key(key_file)
-        if key is not None and release.state == "proposed" and state.actor != release.proposer:
-            require_certificate(state, release)
-            _refuse_disclosure(state, found, study_ref)
-        with state.store.transaction() as tx:
-            current = require_release(tx, release.id)
-            signature = None if key is None else sign_approval(key, current)
-            move(tx, state.log, release.id, "approved", state.actor, "checker", signature=signature)
-            remember_folder(tx, release.id, found.folder)
-            before = [] if hold else publish(tx, state.log, release.id, state.actor, "checker")
-            state.log.checkpoint(tx)
+        return _approve(state, found, None if key is None else partial(sign_approval, key), hold, study_ref)
+
+
+def approve_signed(settings: Settings, release: str, signature: bytes, *, hold: bool) -> str:
+    """`approve` for somebody whose key is elsewhere: `signature` is over `states.approval_message`, made with that key."""
+    with open_state(settings) as state:
+        return _approve(state, locate(state, release), lambda _: signature, hold, None)
+
+
+def _approve(
+    state: State, found: Found, sign: Callable[[Release], bytes] | None, hold: bool, study_ref: str | None
+) -> str:
+    release = found.release
+    if sign is not None and release.state == "proposed" and state.actor != release.proposer:
+        require_certificate(state, release)
+        _refuse_disclosure(state, found, study_ref)
+    with state.store.transaction() as tx:
+        current = require_release(tx, release.id)
+        signature = None if sign is None else sign(current)
+        move(tx, state.log, release.id, "approved", state.actor, "checker", signature=signature)
+        remember_folder(tx, release.id, found.folder)
+        before = [] if hold else publish(tx, state.log, release.id, state.actor, "checker")
+        state.log.checkpoint(tx)
     if hold:
         return f"{release.id} is approved; `schakel approve {release.id}` publishes it."
     return _published(release.id, before)

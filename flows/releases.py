@@ -69,14 +69,21 @@ def known(state: State, ref: str) -> Release:
         return require_release(tx, ref)
 
 
+def folder_of(state: State, release: str) -> Path | None:
+    """Where a known release lies by the state store's own note; None where nobody noted it or it was moved."""
+    with state.store.reading() as tx:
+        noted = tx.execute(sa.select(settings.c.value).where(settings.c.name == _PREFIX + release)).scalar()
+    return None if noted is None or not Path(noted).is_dir() else Path(noted)
+
+
 def _folder_of(state: State, release: str) -> Path:
     with state.store.reading() as tx:
         if "/" in release or find_release(tx, release) is None:
             raise UsageError(f"There is no release {release}; give its folder, or an id from `schakel log show`.")
-        noted = tx.execute(sa.select(settings.c.value).where(settings.c.name == _PREFIX + release)).scalar()
-    if noted is None or not Path(noted).is_dir():
+    found = folder_of(state, release)
+    if found is None:
         raise UsageError(f"The folder of {release} is not where it was made; give its folder instead of its id.")
-    return Path(noted)
+    return found
 
 
 def measured(table: ProtectedTable) -> str:

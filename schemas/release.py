@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
-PUBLIC = "public"
-RESTRICTED = "restricted"
+PUBLIC: Final = "public"
+RESTRICTED: Final = "restricted"
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 CHECKPOINT = "checkpoint.txt"
