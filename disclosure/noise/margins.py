@@ -16,13 +16,6 @@ from schemas.policy_noise import Dimension, NoisyTable, Piece, Population, Readi
 
 SIZES = {"geslacht": 3, "leeftijd": 7, "regio": 5, "jaar": 5, "route": 6}
 RHO = 0.024356
-_SHARES = {
-    "geslacht": (0.79, 0.205, 0.005),
-    "leeftijd": (0.01, 0.12, 0.32, 0.30, 0.18, 0.06, 0.01),
-    "regio": (0.15, 0.55, 0.15, 0.13, 0.02),
-    "jaar": (0.20, 0.25, 0.24, 0.16, 0.15),
-    "route": (0.67, 0.17, 0.03, 0.128, 0.002, 0.0),
-}
 Margin = tuple[str, ...]
 TOTAL: Margin = ()
 
@@ -90,25 +83,23 @@ def identifier(margin: Margin) -> str:
     return "_".join(margin) or "totaal"
 
 
-def _spread(name: str, even: bool) -> np.ndarray:
-    """Parameters of the Dirichlet that the three kinds draw their shares from."""
-    return np.full(SIZES[name], 0.6) if even else np.array(_SHARES[name]) * 20 + 1e-3
+def counts(columns: Mapping[str, np.ndarray]) -> dict[Margin, np.ndarray]:
+    """All margins of people given as category numbers per attribute (one int array each, all of one length)."""
+    found: dict[Margin, np.ndarray] = {TOTAL: np.array([len(columns["geslacht"])])}
+    for margin in margins(2)[1:]:
+        flat = np.ravel_multi_index([columns[name] for name in margin], [SIZES[name] for name in margin])
+        found[margin] = np.bincount(flat, minlength=cells(margin))
+    return found
 
 
-def people(number: int, seed: int, *, even: bool = False) -> dict[Margin, np.ndarray]:
-    """Margins of `number` synthetic people (seeded; nobody real), a mixture of three kinds of people.
-
-    Their attributes vary around shares such as the published reports show: hardly any unknown sex, few of the youngest and
-    oldest, two rare routes. `even` fills all categories instead, so that non-negativity helps least.
+def invented(number: int, seed: int) -> dict[str, np.ndarray]:
+    """Columns of `number` synthetic people (seeded; nobody real): three kinds who fill all categories, so that
+    non-negativity helps least.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     kinds = generator.choice(3, size=number, p=[0.6, 0.3, 0.1])
     columns = {}
     for name, size in SIZES.items():
-        chances = generator.dirichlet(_spread(name, even), size=3).cumsum(axis=1)
+        chances = generator.dirichlet(np.full(size, 0.6), size=3).cumsum(axis=1)
         columns[name] = np.minimum((generator.random(number)[:, None] > chances[kinds]).sum(axis=1), size - 1)
-    counts: dict[Margin, np.ndarray] = {TOTAL: np.array([number])}
-    for margin in margins(2)[1:]:
-        flat = np.ravel_multi_index([columns[name] for name in margin], [SIZES[name] for name in margin])
-        counts[margin] = np.bincount(flat, minlength=cells(margin))
-    return counts
+    return columns
