@@ -19,7 +19,7 @@ from disclosure.noise.plan import plan
 
 _SECRET = b"benchmark on invented people...."
 _REPETITIONS = 200
-_CONVERGED = 40
+_CONVERGED = 25
 # Table, half-width of cells and of the total that the design promises (None: it promises nothing).
 DESIGN: tuple[tuple[str, float, float | None], ...] = (
     ("nr2015_f01", 14, None),
