@@ -7,16 +7,18 @@ the same cell; one that cannot, and one that was printed with another value, was
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
-from disclosure.suppress.printed import Edition, read_edition
+from disclosure.suppress.printed import Edition, Wish, fit, read_edition
 from disclosure.suppress.release import ReleaseBuilder
 from disclosure.suppress.system import NOBODY, SystemBuilder
 from schemas.catalogue import Catalogue
 from schemas.policy_suppression import SuppressionPolicy
 from schemas.tables import ProtectedTable
 
-__all__ = ["add_history"]
+__all__ = ["Now", "add_history", "lay_beside"]
+
+Now = Mapping[Hashable, tuple[int, int]]
 
 
 def add_history(
@@ -27,25 +29,30 @@ def add_history(
 ) -> tuple[str, ...]:
     """Lay `history`, oldest first, beside the release of `work`; returns the ids of tables that could not be laid beside it."""
     cells, apart = work.cells, set[str]()
-    now = dict(cells.index)
-    values = list(cells.values)
+    now = {key: (at, cells.values[at]) for key, at in cells.index.items()}
     listed = {entry.id for entry in catalogue.entries}
     for number, tables in enumerate(history):
-        if not listed & set(tables):
-            apart |= set(tables)
-            continue
-        edition = read_edition(tables, catalogue, rules, {key: values[at] for key, at in now.items()})
-        _Beside(cells, edition, number, {key: (at, values[at]) for key, at in now.items()}, rules).add()
-        apart |= set(edition.apart)
+        apart |= set(tables) - listed
+        if listed & set(tables):
+            edition = read_edition(tables, catalogue, rules)
+            near = {at: now.get(edition.keys[at], (-1, 0))[1] for at in sorted(edition.blank)}
+            fit([edition], [Wish(0, at, value=value) for at, value in near.items()])
+            lay_beside(cells, edition, number, now, rules)
     return tuple(sorted(apart))
 
 
+def lay_beside(
+    cells: SystemBuilder, edition: Edition, number: int, now: Now, rules: SuppressionPolicy
+) -> None:  # fmt: skip
+    """Add an edition, numbers fitted, to the system of a release. `now`: key -> (cell, value) of the release itself."""
+    _Beside(cells, edition, number, now, rules).add()
+
+
 class _Beside:
-    """One edition on its way into the system. `now`: key -> (cell, value) of the release itself."""
+    """One edition on its way into the system."""
 
     def __init__(
-        self, cells: SystemBuilder, edition: Edition, number: int, now: Mapping[object, tuple[int, int]],
-        rules: SuppressionPolicy,
+        self, cells: SystemBuilder, edition: Edition, number: int, now: Now, rules: SuppressionPolicy
     ) -> None:  # fmt: skip
         self.cells, self.edition, self.number, self.now, self.rules = cells, edition, number, now, rules
         self.then = edition.work.cells
@@ -54,7 +61,7 @@ class _Beside:
 
     def add(self) -> None:
         """Every cell as it is now where it can be, a cell of its own otherwise; then the edition's equations."""
-        printed = self.edition.shown | self.edition.blank
+        printed = self.edition.shown.keys() | self.edition.blank
         for at in sorted(printed):
             cell = self._now(at)
             if cell is not None:
@@ -96,7 +103,7 @@ class _Beside:
         cell = self.cells.cell(key, value, NOBODY, hidden=not shown, lower=lower)
         self.cells.fixed[cell] = shown
         after, here = self.now.get(self.keys[at], (-1, 0))
-        if at in self.edition.shown | self.edition.blank and after >= 0:
+        if (shown or at in self.edition.blank) and after >= 0:
             margin = max(self.rules.protect_down, self.rules.protect_up, 1)
             self.cells.between(after, cell, max(self.rules.corrections, abs(here - value) + margin), key)
         return cell

@@ -1,12 +1,12 @@
 """A printed edition as cells and equations: what a reader can set down, with whole numbers in the blanks that fit all of it.
 
-The numbers are one possibility, not the truth, which no longer exists for an earlier edition: of all that fit, those that lie
-nearest to numbers given (`near`), which is what a reader would believe who knows that corrections are few.
+The numbers are one possibility, not the truth, which no longer exists for an earlier edition: of all that fit, those that differ
+least from one edition to the next, which is what a reader would believe who knows that corrections are few.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import highspy
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from disclosure.suppress.problem import Floats
 from disclosure.suppress.release import ReleaseBuilder, build
 from disclosure.suppress.system import Ints, SystemBuilder
 from schemas.catalogue import Catalogue, Entry
@@ -29,13 +30,13 @@ FIT_SECONDS = 30.0
 class Edition:
     """A printed release. n cells.
 
-    work    its builder: keys, equations, layout; `work.cells.values` are the fitting numbers.
-    shown   cells printed with their value; `blank` cells printed as blanks. The rest is printed nowhere.
+    work    its builder: keys, equations, layout; `work.cells.values` are placeholders until `fit`.
+    shown   cells printed with a value, and that value; `blank` cells printed as blanks. The rest is printed nowhere.
     apart   ids of tables that the catalogue no longer has: nothing is known of how they relate to others.
     """
 
     work: ReleaseBuilder
-    shown: frozenset[int]
+    shown: Mapping[int, int]
     blank: frozenset[int]
     apart: tuple[str, ...]
 
@@ -45,22 +46,15 @@ class Edition:
         return tuple(self.work.cells.index)
 
 
-def read_edition(
-    tables: Mapping[str, ProtectedTable],
-    catalogue: Catalogue,
-    rules: SuppressionPolicy,
-    near: Mapping[Hashable, int],
-    known: Mapping[Hashable, int] | None = None,
-) -> Edition:
-    """Set a printed edition down. `near`: cell -> where its number is looked for; `known`: cells whose number is certain.
+def read_edition(tables: Mapping[str, ProtectedTable], catalogue: Catalogue, rules: SuppressionPolicy) -> Edition:
+    """Set a printed edition down.
 
-    DisclosureRefused (4) where no whole numbers fit, or where a table was printed with other dimensions than it has now:
-    what cannot be laid beside a release cannot be held against it.
+    DisclosureRefused (4) where a table was printed with other dimensions than the catalogue now gives it: what cannot be laid
+    beside a release cannot be held against it.
     """
     entries = {entry.id: entry for entry in catalogue.entries}
-    sketch = SystemBuilder(sketch=True)
     here = {name: _sketched(table, entries[name]) for name, table in tables.items() if name in entries}
-    work = build(here, catalogue, rules, sketch)
+    work = build(here, catalogue, rules, SystemBuilder(sketch=True))
     shown: dict[int, int] = {}
     blank: set[int] = set()
     for name, exact in here.items():
@@ -71,13 +65,7 @@ def read_edition(
                 blank.add(at)
             elif at >= 0:
                 shown[at] = int(value)
-    keys = list(sketch.index)
-    certain = {at: known[key] for at, key in enumerate(keys) if key in (known or {})} if known else {}
-    floor = np.where(sketch.hidden, 0, np.array(sketch.lower, dtype=np.int64))
-    wanted = {at: near.get(keys[at], 0) for at in blank - shown.keys()}
-    values = _fit(work, shown | certain, floor, wanted)
-    sketch.values[:] = values.tolist()
-    return Edition(work, frozenset(shown), frozenset(blank - shown.keys()), tuple(sorted(set(tables) - set(entries))))
+    return Edition(work, shown, frozenset(blank - shown.keys()), tuple(sorted(set(tables) - set(entries))))
 
 
 def _sketched(table: ProtectedTable, entry: Entry) -> ExactTable:
@@ -102,26 +90,60 @@ def _sketched(table: ProtectedTable, entry: Entry) -> ExactTable:
     return ExactTable(table.id, names, categories, frame[[*names, *columns]], micro, table.kind)
 
 
-def _fit(work: ReleaseBuilder, certain: Mapping[int, int], floor: Ints, wanted: Mapping[int, int]) -> Ints:
-    """int64[n] that satisfy every equation and differ as little as possible from `wanted`; whole where fractions are not."""
-    rows = sparse.csr_array(work.cells.build().equations)
-    n, near = rows.shape[1], sorted(wanted)
-    lower, upper = floor.astype(np.float64), np.full(n, highspy.kHighsInf)
-    for at, value in certain.items():
-        lower[at] = upper[at] = value
-    k = len(near)
-    apart = sparse.csr_array((np.ones(k), (np.arange(k), near)), shape=(k, n))
-    matrix = sparse.csc_array(
-        sparse.block_array([[rows, None, None], [apart, sparse.eye_array(k), -sparse.eye_array(k)]], format="csc")
-        if k else rows
-    )  # fmt: skip
-    right = np.concatenate([np.zeros(rows.shape[0]), [float(wanted[at]) for at in near]])
+@dataclass(frozen=True)
+class Wish:
+    """Two numbers that a reader believes equal if they can be: the cell `at` of edition `edition`, and another or a value."""
+
+    edition: int
+    at: int
+    other: tuple[int, int] | None = None
+    value: int = 0
+
+
+def fit(
+    editions: Sequence[Edition], wishes: Sequence[Wish], certain: Sequence[Mapping[int, int]] | None = None
+) -> None:
+    """Put whole numbers into all `editions` that satisfy every equation and break the wishes by as little as possible.
+
+    certain  per edition, cells whose number is known though it is not printed.
+    DisclosureRefused (4) where no whole numbers fit what is printed.
+    """
+    systems = [edition.work.cells.build() for edition in editions]
+    start = np.concatenate([[0], np.cumsum([system.size for system in systems])]).astype(np.int64)
+    rows = sparse.csr_array(sparse.block_diag([system.equations for system in systems], format="csr"))
+    n, k = int(start[-1]), len(wishes)
+    lower, upper = np.zeros(n), np.full(n, highspy.kHighsInf)
+    for number, (edition, system) in enumerate(zip(editions, systems, strict=True)):
+        span = slice(int(start[number]), int(start[number + 1]))
+        lower[span] = np.where(system.hidden, 0, system.lower)
+        known = {**edition.shown, **(certain[number] if certain else {})}
+        places = int(start[number]) + np.array(list(known), dtype=np.int64)
+        lower[places] = upper[places] = list(known.values())
+    wanted = sparse.lil_array((k, n))
+    for i, wish in enumerate(wishes):
+        wanted[i, int(start[wish.edition]) + wish.at] = 1.0
+        if wish.other is not None:
+            wanted[i, int(start[wish.other[0]]) + wish.other[1]] = -1.0
+    values = _nearest(rows, lower, upper, wanted.tocsr(), np.array([float(wish.value) for wish in wishes]))
+    for number, edition in enumerate(editions):
+        edition.work.cells.values[:] = values[start[number] : start[number + 1]].tolist()
+
+
+def _nearest(
+    rows: sparse.csr_array, lower: Floats, upper: Floats, wanted: sparse.csr_array, value: Floats
+) -> Ints:  # fmt: skip
+    """int64[n] with rows @ x = 0 within the bounds, that minimise |wanted @ x - value|; whole where fractions are not."""
+    n, k = rows.shape[1], wanted.shape[0]
+    matrix = rows.tocsc()
+    if k:
+        gap = sparse.eye_array(k)
+        matrix = sparse.csc_array(sparse.block_array([[rows, None, None], [wanted, gap, -gap]], format="csc"))
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = matrix.shape[1], matrix.shape[0]
     model.col_cost_ = np.concatenate([np.zeros(n), np.ones(2 * k)])
     model.col_lower_ = np.concatenate([lower, np.zeros(2 * k)])
     model.col_upper_ = np.concatenate([upper, np.full(2 * k, highspy.kHighsInf)])
-    model.row_lower_ = model.row_upper_ = right
+    model.row_lower_ = model.row_upper_ = np.concatenate([np.zeros(rows.shape[0]), value])
     model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     model.a_matrix_.start_, model.a_matrix_.index_ = matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32)
     model.a_matrix_.value_ = matrix.data.astype(np.float64)
@@ -132,8 +154,8 @@ def _fit(work: ReleaseBuilder, certain: Mapping[int, int], floor: Ints, wanted: 
         if found is not None and not np.any(rows @ found):
             return found
     raise DisclosureRefused(
-        "What was printed earlier cannot all be true under the catalogue's equations, so nothing can be judged beside it: check "
-        "the catalogue's relations, or reject the release that printed it."
+        "What was printed cannot all be true under the catalogue's equations, so nothing can be judged beside it: check the "
+        "catalogue's relations, or reject the release that printed it."
     )
 
 
