@@ -21,6 +21,7 @@ from flows.state import State, open_state
 from schemas.policy import load_policy
 from schemas.study import resource
 from schemas.tables import ProtectedTable
+from tests.flows import invented_release
 from tests.publication.fabricate import facts, protected, study_and_catalogue
 
 TABLES = {
@@ -91,6 +92,7 @@ def tables(study: str) -> tuple[dict[str, ProtectedTable], dict[str, ProtectedTa
     public = {t: v for t, v in protected(study, catalogue, "public", "noisy").items() if t in NOISY[study]}
     staff = {t: v for t, v in protected(study, catalogue, "restricted", "suppressed").items() if t in TABLES[study]}
     if "nr2015_f16" in staff:
+        staff |= invented_release.tables()  # whose blanks nobody can work out
         frame = staff["nr2015_f16"].frame
         frame.loc[frame.index[0], "aantal"] = MARK
     return public, staff
