@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from recordlinkage.base import BaseCompareFeature
 
 from linkage.fields import Comparison, Scheme
-from linkage.views import Index, Views, Words
-
-Levels = NDArray[np.int8]
-Bits = NDArray[np.float64]
+from linkage.levels import Bits as Bits
+from linkage.levels import Levels, digit_levels, name_levels
+from linkage.views import Index, Views, Words, mixed
 
 # Dice on padded bigrams: one edit in a name of five letters or more keeps about .65, unrelated names stay under .4.
 CLOSE_NAME = 0.65
@@ -80,7 +79,7 @@ class EncodedDice(BaseCompareFeature):
 
 @dataclass(frozen=True)
 class Frequencies:
-    """Shares of entities (both registers) that have what a view of the left register has.
+    """Log2 shares of entities (both registers) that have what a view of the left register has.
 
     whole: its whole value (va,); tokens: each of its parts (va, slots).
     """
@@ -91,69 +90,51 @@ class Frequencies:
 
 def frequencies(a: Views, b: Views, names: tuple[str, ...]) -> list[Frequencies]:
     """Per column its frequencies; columns named together (swappable names) share one count."""
-    words = np.vstack([side.words[name] for name in names for side in (a, b)])
     entity = np.concatenate([a.entity, b.entity + a.entities] * len(names))
     size = a.entities + b.entities
-    _, codes = np.unique(words, axis=0, return_inverse=True)
-    whole = _share(codes.ravel(), entity, size)
-    _, codes = np.unique(words, return_inverse=True)
-    tokens = _share(codes.ravel(), np.repeat(entity, words.shape[1]), size).reshape(words.shape)
+    whole = _share(np.concatenate([mixed(side.words[name]) for name in names for side in (a, b)]), entity, size)
+    words = np.vstack([side.words[name] for name in names for side in (a, b)])
+    tokens = whole[:, None]
+    if words.shape[1] > 1:
+        tokens = _share(words.ravel(), np.repeat(entity, words.shape[1]), size).reshape(words.shape)
     step, cut = len(a.entity) + len(b.entity), len(a.entity)
     return [Frequencies(whole[i * step : i * step + cut], tokens[i * step : i * step + cut]) for i in range(len(names))]
 
 
-def _share(codes: Index, entity: Index, size: int) -> Bits:
-    """For each code the share of entities that have it."""
-    pairs = np.unique(codes * max(size, 1) + entity) // max(size, 1)
-    counts = np.bincount(pairs, minlength=int(codes.max(initial=0)) + 1)
-    shares: Bits = counts[codes] / max(size, 1)
-    return shares
+def _share(values: Words, entity: Index, size: int) -> Bits:
+    """For each value log2 of the share of entities that have it."""
+    codes, distinct = pd.factorize(values)
+    pairs = np.sort(codes * max(size, 1) + entity)
+    pairs = pairs[np.r_[True, pairs[1:] != pairs[:-1]][: len(pairs)]] // max(size, 1)
+    shares: Bits = np.log2(np.bincount(pairs, minlength=len(distinct)) / max(size, 1))
+    return shares[codes]
 
 
 def _equal(a: Views, b: Views, fa: str, fb: str, ia: Index, ib: Index) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Whether the values of field `fa` left and `fb` right are equal, and whether both are present, shape (pairs,)."""
-    present = a.present[fa][ia] & b.present[fb][ib]
-    return present & (a.words[f"{fa}_h"][ia, 0] == b.words[f"{fb}_h"][ib, 0]), present
+    left, right = a.words[f"{fa}_h"][ia, 0], b.words[f"{fb}_h"][ib, 0]
+    present = (left != 0) & (right != 0)
+    return present & (left == right), present
 
 
 def _digit_level(
     a: Views, b: Views, field: str, ia: Index, ib: Index, close: float
 ) -> tuple[Levels, NDArray[np.bool_]]:
-    equal, present = _equal(a, b, field, field, ia, ib)
-    near = dice(a.words[f"{field}_f"][ia], b.words[f"{field}_f"][ib]) >= close
-    return np.where(present, np.where(equal, 3, 1 + near), 0).astype(np.int8), equal
+    columns_a, columns_b = (
+        (np.ascontiguousarray(side.words[f"{field}_h"][:, 0]), side.words[f"{field}_f"]) for side in (a, b)
+    )
+    level: Levels = digit_levels(*columns_a, *columns_b, ia, ib, close)
+    return level, level == YEAR_LEVELS.index("equal")
 
 
 def _name_level(
     a: Views, b: Views, fa: str, fb: str, ia: Index, ib: Index, frequency: Frequencies
 ) -> tuple[Levels, Bits]:
-    """Level of one name field, and log2 of the frequency of what is shared (the rarest shared part for a subset).
-
-    Names repeat, so each pair of distinct names is compared once.
-    """
-    codes_a, rows_a = a.distinct(f"{fa}_t")
-    codes_b, rows_b = b.distinct(f"{fb}_t")
-    pairs, inverse = np.unique(codes_a[ia] * len(rows_b) + codes_b[ib], return_inverse=True)
-    level, bits = _distinct_names(a, b, fa, fb, rows_a[pairs // len(rows_b)], rows_b[pairs % len(rows_b)], frequency)
-    return level[inverse], bits[inverse]
-
-
-def _distinct_names(
-    a: Views, b: Views, fa: str, fb: str, ia: Index, ib: Index, frequency: Frequencies
-) -> tuple[Levels, Bits]:
-    left, right = a.words[f"{fa}_t"][ia], b.words[f"{fb}_t"][ib]
-    shared = (left[:, :, None] == right[:, None, :]).any(axis=2) & (left != 0)
-    count = shared.sum(axis=1)
-    size_a, size_b = (left != 0).sum(axis=1), (right != 0).sum(axis=1)
-    present = (size_a > 0) & (size_b > 0)
-    equal = present & (count == size_a) & (count == size_b)
-    subset = present & ~equal & (count == np.minimum(size_a, size_b))
-    likeness = dice(a.words[f"{fa}_f"][ia], b.words[f"{fb}_f"][ib])
-    level = 1 + (likeness >= PARTIAL_NAME).astype(np.int8) + (likeness >= CLOSE_NAME)
-    level = np.where(equal, 5, np.where(subset, 4, level)) * present
-    rarest = np.where(shared, frequency.tokens[ia], 1.0).min(axis=1)
-    share = np.where(equal, frequency.whole[ia], np.where(subset, rarest, np.nan))
-    return level.astype(np.int8), np.log2(share)
+    """Level of one name field, and log2 of the frequency of what is shared (the rarest shared part for a subset)."""
+    columns_a, columns_b = ((s.words[f"{f}_t"], s.words[f"{f}_f"]) for s, f in ((a, fa), (b, fb)))
+    bounds = (PARTIAL_NAME, CLOSE_NAME)
+    level, bits = name_levels(*columns_a, *columns_b, ia, ib, frequency.whole, frequency.tokens, *bounds)
+    return level, bits
 
 
 class _Levels(BaseCompareFeature):
@@ -182,7 +163,7 @@ class EncodedValue(_Levels):
     def _compare(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
         equal, present = _equal(self._a, self._b, self._fields[0], self._fields[0], ia, ib)
         level = np.where(present, 1 + equal, 0).astype(np.int8)
-        return [level], [np.where(equal, np.log2(self._frequency.whole[ia]), np.nan)]
+        return [level], [np.where(equal, self._frequency.whole[ia], np.nan)]
 
 
 class EncodedDigits(_Levels):
@@ -194,7 +175,7 @@ class EncodedDigits(_Levels):
 
     def _compare(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
         level, equal = _digit_level(self._a, self._b, self._fields[0], ia, ib, CLOSE_YEAR)
-        return [level], [np.where(equal, np.log2(self._frequency.whole[ia]), np.nan)]
+        return [level], [np.where(equal, self._frequency.whole[ia], np.nan)]
 
 
 class EncodedBirth(_Levels):
@@ -216,7 +197,7 @@ class EncodedBirth(_Levels):
         day_level = np.where(crossed, 0, day_level).astype(np.int8)
         equal = [year_equal, month_equal, day_equal]
         bits = [
-            np.where(same, np.log2(frequency.whole[ia]), np.nan)
+            np.where(same, frequency.whole[ia], np.nan)
             for same, frequency in zip(equal, self._frequencies, strict=True)
         ]
         return [year_level, month_level, day_level], bits

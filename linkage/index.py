@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from recordlinkage.base import BaseIndexAlgorithm
 
 from linkage.kernel import dice_pairs
-from linkage.views import Index, Views
+from linkage.views import Index, Views, mixed
 
 # Up to here all pairs are compared: a second or two, and nothing is lost.
 FULL_PAIRS = 4_000_000
@@ -32,8 +32,6 @@ SIMILAR = 0.7
 BLOCK_PAIRS = 20_000
 # Pairs a rule may make: so many, and on larger registers so many per record of either side.
 RULE_PAIRS, RULE_PAIRS_PER_RECORD = 2_000_000, 1
-# Odd constants of splitmix64, which mix keyed 64-bit values of several columns into one.
-_MIX = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9)
 
 
 class _OverViews(BaseIndexAlgorithm):
@@ -124,12 +122,9 @@ class _Rows:
         return self._mixed(side.words[key])._sorted()
 
     def _mixed(self, words: NDArray[np.uint64]) -> _Rows:
-        """Keyed values are as good as random, so two combinations share a mixture once in 2^64 pairs of them."""
         present = words[self.rows].any(axis=1)
-        rows, value = self.rows[present], self.value[present]
-        for place in range(words.shape[1]):
-            value = (value ^ (value >> np.uint64(29))) * np.uint64(_MIX[0]) + words[rows, place] * np.uint64(_MIX[1])
-        return _Rows(rows, value)
+        rows = self.rows[present]
+        return _Rows(rows, mixed(words[rows], self.value[present]))
 
     def _sorted(self) -> _Rows:
         order = np.argsort(self.value)

@@ -6,7 +6,7 @@ record are its spellings. An *entity* is one distinct record of a register.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,9 @@ from schemas.errors import InputRefused
 
 Words = NDArray[np.uint64]
 Index = NDArray[np.int64]
+
+# Odd constants of splitmix64 (Steele, Lea and Flood, 2014).
+_MIX_1, _MIX_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 
 
 @dataclass(frozen=True)
@@ -38,16 +41,6 @@ class Views:
     records: list[bytes]
     row_view: Index
     tokens: pa.Array
-    _distinct: dict[str, tuple[Index, Index]] = field(default_factory=dict, repr=False)
-
-    def distinct(self, column: str) -> tuple[Index, Index]:
-        """A code per view, equal for equal values of `column`, shape (v,), and a view that has each value."""
-        if column not in self._distinct:
-            words = np.ascontiguousarray(self.words[column])
-            rows = words.view(np.dtype((np.void, 8 * words.shape[1]))).ravel()
-            _, first, codes = np.unique(rows, return_index=True, return_inverse=True)
-            self._distinct[column] = (codes.astype(np.int64), first.astype(np.int64))
-        return self._distinct[column]
 
     @property
     def entities(self) -> int:
@@ -73,6 +66,20 @@ def words_of(column: pa.Array, width: int) -> Words:
     if column.null_count:
         words = np.where(np.asarray(column.is_valid())[:, None], words, np.uint64(0))
     return words
+
+
+def mixed(words: Words, start: Words | None = None) -> Words:
+    """One 64-bit value per row of keyed hashes (n, w), the hashes themselves where w is 1; zeros give 0.
+
+    Keyed hashes are as good as random, so two different rows share a value once in 2^64 pairs of them. `start`: values
+    (n,) of other columns that the mixture is to go on from.
+    """
+    if start is None and words.shape[1] == 1:
+        return words[:, 0]
+    value = np.zeros(len(words), dtype=np.uint64) if start is None else start
+    for place in range(words.shape[1]):
+        value = (value ^ (value >> np.uint64(29))) * _MIX_1 + words[:, place] * _MIX_2
+    return value
 
 
 def load_views(linkage: dict[str, pa.Table], scheme: Scheme) -> dict[str, Views]:
