@@ -25,7 +25,7 @@ def run_demo(out: Path) -> None:
     console = Console(soft_wrap=True)
     console.print("Everybody in these registers is invented; the true tables equal those printed in the two reports.\n")
     for study in shipped_studies():
-        outcome = propose(study, EXAMPLES / study, out, settings, Progress(f"Schakel: {study}"), demo=True)
+        outcome = propose(study, EXAMPLES / study, out, settings, Progress(f"Schakel: {study}", study), demo=True)
         _tell(console, study, outcome)
     print_statement(settings)
     _next_steps(console, out)

@@ -20,6 +20,7 @@ from flows import registers
 from flows.desks import Encoded, encode_at_desk, link_at_desk
 from flows.job import CODE_VERSION, Job, make_job
 from flows.progress import Progress
+from flows.retention import PACKAGE, marked, note_outputs
 from flows.runs import one_run_at_a_time
 from flows.settings import Settings
 from flows.state import State, open_state
@@ -39,10 +40,10 @@ def write_exact_tables(study_ref: str, data: Path, out: Path) -> int:
     with _linked(study_ref, data, with_keys=False) as (job, state, encoded, links):
         tables = tabulate(encoded.attributes, links.persons, job.study, job.catalogue)
         _private(out)
+        note_outputs(state, "exact_tables", [out / f"{name}.parquet" for name in tables])
         for name, table in tables.items():
-            write_private(
-                out / f"{name}.parquet", parquet_bytes(pa.Table.from_pandas(table.frame, preserve_index=False))
-            )
+            content = marked(pa.Table.from_pandas(table.frame, preserve_index=False), "exact_tables")
+            write_private(out / f"{name}.parquet", parquet_bytes(content))
         body: dict[str, object] = {"tables": list(tables), "snapshot": encoded.facts["snapshot"]}
         state.append("exact_tables_made", body, job.study.id)
         return len(tables)
@@ -54,8 +55,9 @@ def write_links(study_ref: str, data: Path, out: Path) -> int:
         raise UsageError(f"{out} is a folder; name the Parquet file to write.")
     with _linked(study_ref, data, with_keys=True) as (job, state, encoded, links):
         table = links_file(links, encoded.keys)
-        content = parquet_bytes(table)
+        content = parquet_bytes(marked(table, "links"))
         _private(out.absolute().parent)
+        note_outputs(state, "links", [out])
         write_private(out, content)
         body: dict[str, object] = {"registers": sorted(encoded.keys), "file": hashlib.sha256(content).hexdigest()}
         state.append("links_exported", body, job.study.id)
@@ -80,6 +82,7 @@ def write_packages(study_ref: str, data: Path, out: Path) -> tuple[int, str]:
         _private(out)
         for bron, blob in sorted(encoded.linkage.items()):
             folder = out / bron.lower()
+            note_outputs(state, "packages", [folder / name for name in PACKAGE])
             manifest = write_package(folder, bron, unpack_table(blob), keys, SEPARATE.profile, signer.private)
             body: dict[str, object] = {"registers": [bron], "package": manifest.sha256} | _apart(keys.key_id)
             state.append("encoded", body, job.study.id)
@@ -123,8 +126,9 @@ def link_packages(study_ref: str, folders: list[Path], agencies: list[Path], out
             bron: pa.table({"token": t.column("token"), "sleutel": [r.hex() for r in t.column("record").to_pylist()]})
             for bron, t in files.items()
         }
-        content = parquet_bytes(table := links_file(links, records))
+        content = parquet_bytes(marked(table := links_file(links, records), "links"))
         _private(out.absolute().parent)
+        note_outputs(state, "links", [out])
         write_private(out, content)
         state.append("links_made", {"registers": sorted(files)} | _apart(key_id), study.id)
         body: dict[str, object] = {"registers": sorted(files), "file": hashlib.sha256(content).hexdigest()}

@@ -48,7 +48,7 @@ def publish(memory: RunMemory) -> None:
     final = releases_folder(memory.get("out", Path), job.study.id) / release
     origin = Origin(job.study.id, snapshot, job.policy_digest, job.catalogue_digest, CODE_VERSION)
     with (
-        memory.get("progress", Progress).step("Writing the release") as said,
+        memory.get("progress", Progress).step("Writing the release", "publish") as said,
         stage(state.store, release, final) as staged,
     ):
         files = _write_files(memory, staged.folder)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from disclosure.states import Release
 from flows import memory as runs
 from flows.job import Job, make_job
+from flows.metrics import RunNumbers, write_metrics
 from flows.progress import Progress
 from flows.settings import Settings, secure_process
 from flows.state import State, open_state
@@ -51,11 +54,14 @@ def propose(
             require_known_releases(out, state)
         for name, value in (("job", job), ("state", state), ("progress", progress), ("out", out)):
             memory.put(name, value)
+        started = time.monotonic()
         try:
             _carry_out(job, memory.run_id, progress)
         except SchakelError as error:
             _log_failure(state, job, error)
+            _measured(state, job, memory, progress, time.monotonic() - started, error)
             raise
+        _measured(state, job, memory, progress, time.monotonic() - started)
         release = memory.get("release_id", str)
         folder = releases_folder(out, job.study.id) / release
         if memory.has("folder"):
@@ -68,6 +74,27 @@ def _carry_out(job: Job, run_id: str, progress: Progress) -> None:
     from flows.studies import run_study
 
     run_study(job.study.id, run_id)
+
+
+def _measured(
+    state: State,
+    job: Job,
+    memory: runs.RunMemory,
+    progress: Progress,
+    seconds: float,
+    error: SchakelError | None = None,
+) -> None:
+    exit_code = 0 if error is None else error.exit_code
+    progress.ended(seconds, "" if error is None else type(error).__name__, exit_code)
+    with state.store.reading() as tx:
+        entries = state.log.size(tx)
+    made = {part: memory.get(part, dict) for part in ("public", "restricted") if memory.has(part)}
+    numbers = RunNumbers(
+        job.study.id, datetime.now(UTC), exit_code, seconds, progress.durations,
+        memory.get("rows", dict) if memory.has("rows") else {},
+        {part: len(tables) for part, tables in made.items()}, entries,
+    )  # fmt: skip
+    write_metrics(state.store, numbers)
 
 
 @contextmanager

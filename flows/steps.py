@@ -30,12 +30,15 @@ RELEASE_ID_HEX = 12
 def read(memory: RunMemory) -> None:
     """Registers -> linkage and attribute files, at the encode desk; rows set aside go to the quarantine file."""
     job, state = memory.get("job", Job), memory.get("state", State)
-    with memory.get("progress", Progress).step(f"Reading and encoding {len(job.study.registers)} register(s)") as said:
+    with memory.get("progress", Progress).step(
+        f"Reading and encoding {len(job.study.registers)} register(s)", "read"
+    ) as said:
         encoded = registers.encode(job, state)
         memory.put("encoded", encoded)
         memory.put("snapshot", str(encoded.facts["snapshot"]))
         memory.put("release_id", release_id(state, job, str(encoded.facts["snapshot"])))
         _log_reading(state, job, encoded, memory)
+        memory.put("rows", dict(encoded.facts["valid"]))
         valid = ", ".join(f"{bron} {rows:,}" for bron, rows in encoded.facts["valid"].items())
         said.append(f"{valid} rows")
         duplicates = sum(encoded.facts["duplicates"].values())
@@ -61,7 +64,7 @@ def earlier_release(memory: RunMemory) -> Release | None:
 def link(memory: RunMemory) -> None:
     """Linkage files -> a person per row, at the link desk; person ids of earlier years stay."""
     job, state = memory.get("job", Job), memory.get("state", State)
-    with memory.get("progress", Progress).step("Recognising people across registers, without names") as said:
+    with memory.get("progress", Progress).step("Recognising people across registers, without names", "link") as said:
         links = registers.link(job, state, memory.get("encoded", Encoded).linkage)
         memory.put("links", links)
         names = sorted(register.bron for register in job.study.registers.values())
@@ -73,7 +76,7 @@ def link(memory: RunMemory) -> None:
 def tabulate(memory: RunMemory) -> None:
     """Attribute files + persons -> exact tables in memory, once with all links and once with links by number only."""
     job, links = memory.get("job", Job), memory.get("links", Links)
-    with memory.get("progress", Progress).step("Computing exact tables") as said:
+    with memory.get("progress", Progress).step("Computing exact tables", "tabulate") as said:
         attributes = memory.get("encoded", Encoded).attributes
         memory.put("exact", tabulate_tables(attributes, links.persons, job.study, job.catalogue))
         memory.put("exact_by_number", tabulate_tables(attributes, links.deterministic, job.study, job.catalogue))
@@ -83,7 +86,8 @@ def tabulate(memory: RunMemory) -> None:
 
 def suppress(memory: RunMemory) -> None:
     """Exact tables -> restricted tables: small and derivable cells blanked, the pattern attacked and certified."""
-    with memory.get("progress", Progress).step("Choosing blanks for the restricted tables, and attacking them") as said:
+    doing = "Choosing blanks for the restricted tables, and attacking them"
+    with memory.get("progress", Progress).step(doing, "suppress") as said:
         outcome = protect_restricted(
             memory.get("job", Job), memory.get("state", State), _exact(memory, "exact"),
             memory.get("snapshot", str), memory.get("release_id", str),
@@ -94,7 +98,7 @@ def suppress(memory: RunMemory) -> None:
 
 def noise(memory: RunMemory) -> None:
     """Exact tables by number -> public tables: charge, draw, reconcile, blank what is noisily small."""
-    with memory.get("progress", Progress).step("Drawing noise for the public tables") as said:
+    with memory.get("progress", Progress).step("Drawing noise for the public tables", "noise") as said:
         outcome = protect_public(
             memory.get("job", Job), memory.get("state", State), _exact(memory, "exact_by_number"),
             memory.get("snapshot", str), memory.get("release_id", str),

@@ -54,6 +54,20 @@ def restore(
 
 
 @app.command(rich_help_panel=OPERATE)
+def purge(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FOLDER]...", help="Where copies may lie; searched as well.")
+    ] = None,
+    days: Annotated[float, typer.Option("--older-than", metavar="DAYS", help="Keep what is younger.", min=0)] = 30,
+) -> None:
+    """Remove exact tables, links, packages and quarantine lists that are past their time, then look again."""
+    from flows.retention import purge as remove
+
+    for line in remove(Settings.from_environment(), folders or [], days):
+        typer.echo(line)
+
+
+@app.command(rich_help_panel=OPERATE)
 def doctor() -> None:
     """Check versions, keys, permissions, database, disk and Prefect's settings; every finding names its fix."""
     from flows.installation import diagnose

@@ -19,8 +19,9 @@ def run(study: StudyArgument, data: DataOption, out: OutOption) -> None:
     from flows.runs import propose
     from schemas.study import load_study
 
-    title = f"Schakel: a release of {load_study(study).id} from {data}"
-    outcome = propose(study, data, out, Settings.from_environment(), Progress(title))
+    name = load_study(study).id
+    progress = Progress(f"Schakel: a release of {name} from {data}", name)
+    outcome = propose(study, data, out, Settings.from_environment(), progress)
     if outcome.earlier is not None:
         typer.echo(
             f"These registers gave {outcome.release} before (now {outcome.earlier.state}); nothing was spent.\n"

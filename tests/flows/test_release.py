@@ -171,3 +171,13 @@ def test_reading_commands_read(made: Made, command: Command) -> None:
     assert proof["path"]
     assert proof["consistency"]
     assert "doctor" not in command("doctor", state=made.state).stdout
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_monitor_finds_durations_and_no_small_count(made: Made, study: str) -> None:
+    lines = (made.state / "metrics" / f"{study}.prom").read_text().splitlines()
+    numbers = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert float(numbers[f'schakel_run_exit_code{{study="{study}"}}']) == 0
+    steps = {name.split('step="')[1].rstrip('"}') for name in numbers if name.startswith("schakel_step")}
+    assert steps == {"read", "link", "tabulate", "suppress", "noise", "publish"}
+    assert all(float(value) >= 10 for name, value in numbers.items() if "rows" in name)
