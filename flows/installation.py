@@ -12,9 +12,14 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from disclosure.log.audit import verify_log
 from disclosure.log.notes import public_pem
+from disclosure.log.witness import VARIABLE
+from disclosure.schema import leaves
 from disclosure.store import DATABASE
+from flows.retention import DAYS, overdue
 from flows.settings import SAFE_ENVIRONMENT, Settings
 from flows.state import State, open_state
 from linkage.keys import load_key
@@ -35,11 +40,12 @@ CLOCK_FROM = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; `fix` is empty where it is good."""
+    """One thing that was looked at. `fix`: what has to be done, empty where it is good; `advice`: what would be better."""
 
     what: str
     found: str
     fix: str = ""
+    advice: str = ""
 
     @property
     def good(self) -> bool:
@@ -48,7 +54,8 @@ class Finding:
 
     def line(self) -> str:
         """One line for the terminal."""
-        return f"{'ok  ' if self.good else 'FIX '} {self.what}: {self.found}" + (f" -> {self.fix}" if self.fix else "")
+        sign, more = ("FIX ", self.fix) if self.fix else ("note", self.advice) if self.advice else ("ok  ", "")
+        return f"{sign} {self.what}: {self.found}" + (f" -> {more}" if more else "")
 
 
 def set_up(settings: Settings) -> Iterator[str]:
@@ -67,8 +74,9 @@ def set_up(settings: Settings) -> Iterator[str]:
 
 def diagnose(settings: Settings) -> list[Finding]:
     """Look at everything a run needs; never raises for what it finds."""
-    findings = [*_versions(), *_environment(), _disk(settings), _clock()]
-    findings += _state(settings) if (settings.state / DATABASE).exists() else [
+    findings = [*_versions(), *_environment(), _stored_results(), _disk(settings), _clock()]
+    there = settings.database_url or (settings.state / DATABASE).exists()
+    findings += _state(settings) if there else [
         Finding("state", f"none in {settings.state}", "run `schakel setup`")
     ]  # fmt: skip
     return findings
@@ -101,6 +109,14 @@ def _environment() -> Iterator[Finding]:
     yield Finding("Prefect settings", "looked at")
 
 
+def _stored_results() -> Finding:
+    """Prefect keeps results in `storage` of its home; a run of Schakel leaves that empty."""
+    home = os.environ.get("PREFECT_HOME")
+    found = [path for path in (Path(home) / "storage").rglob("*") if path.is_file()] if home else []
+    fix = f"remove {home}/storage and find out which flow stored results there; they are plain files" if found else ""
+    return Finding("Prefect's results", f"{len(found)} stored", fix)
+
+
 def _disk(settings: Settings) -> Finding:
     folder = next(path for path in (settings.state, *settings.state.parents) if path.exists())
     free = shutil.disk_usage(folder).free
@@ -116,11 +132,11 @@ def _clock() -> Finding:
 
 
 def _state(settings: Settings) -> list[Finding]:
-    findings = [_mode(path) for path in (settings.state, settings.state / DATABASE)]
-    findings += [_mode(path) for path in sorted(settings.keys_folder.glob("*")) if not path.name.endswith(".pub.pem")]
+    paths = [settings.state, settings.state / DATABASE, *sorted(settings.keys_folder.glob("*"))]
+    findings = [_mode(path) for path in paths if path.exists() and not path.name.endswith(".pub.pem")]
     try:
         with open_state(settings) as state:
-            for look in (_log, _ledger, _checkpoint, _secrets):
+            for look in (_log, _ledger, _checkpoint, _last_entry, _secrets, _witness, _backup, _retention):
                 findings.append(_tried(look, state))
     except SchakelError as error:
         findings.append(Finding("state", "cannot be opened", str(error)))
@@ -154,6 +170,38 @@ def _checkpoint(state: State) -> Finding:
     with state.store.reading() as tx:
         last = state.log.last_checkpoint(tx)
     return Finding("last checkpoint", "none" if last is None else f"over {last[0]} entries")
+
+
+def _last_entry(state: State) -> Finding:
+    with state.store.reading() as tx:
+        time = str(tx.execute(sa.select(leaves.c.time).order_by(leaves.c.seq.desc()).limit(1)).scalar_one())
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Finding("last entry", time, "set the clock, it runs behind the log" if time > now else "")
+
+
+def _witness(state: State) -> Finding:
+    folder = os.environ.get(VARIABLE)
+    advice = (
+        f"name a folder on another disk in {VARIABLE}: a state that was put back with its own checkpoints looks new"
+    )
+    return Finding("witness", folder or "none outside the state folder", advice="" if folder else advice)
+
+
+def _backup(state: State) -> Finding:
+    made = [str(leaf["time"]) for leaf in state.leaves(kind="backup_made")[-1:]]
+    releases = [str(leaf["time"]) for leaf in state.leaves(kind="release_proposed")[-1:]]
+    late = bool(releases) and (not made or made < releases)
+    advice = (
+        "run `schakel backup FILE`: there is a release since, and a ledger that is lost cannot be rebuilt"
+        if late
+        else ""
+    )
+    return Finding("backup", made[0] if made else "none", advice=advice)
+
+
+def _retention(state: State) -> Finding:
+    files = overdue(state)
+    return Finding("retention", f"{files} file(s) older than {DAYS} days", "run `schakel purge`" if files else "")
 
 
 def _secrets(state: State) -> Finding:

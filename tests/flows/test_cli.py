@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -152,3 +154,36 @@ def test_doctor_names_a_fix(invoke: Invoke, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "chmod 600" in done.stdout
     assert "PREFECT_RESULTS_PERSIST_BY_DEFAULT" in done.stdout
+
+
+def test_doctor_looks_at_clock_results_backup_and_retention(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import installation
+    from tests.flows.invented_release import propose, tables
+
+    state, home = tmp_path / "s", tmp_path / "prefect"
+    propose(state, tmp_path / "out", "r1", tables())
+    quiet = invoke("doctor", state=state)
+    assert (quiet.returncode, "schakel backup" in quiet.stdout) == (0, True)
+    invoke("backup", tmp_path / "b", state=state)
+    assert "schakel backup" not in invoke("doctor", state=state).stdout
+    (home / "storage").mkdir(parents=True)
+    (home / "storage" / "result").write_bytes(b"x")
+    stale = state / "quarantine" / "nr2015.csv"
+    stale.parent.mkdir()
+    stale.write_text("bron,regel\n")
+    os.utime(stale, (0, 0))
+    done = invoke("doctor", state=state, PREFECT_HOME=str(home))
+    assert done.returncode == 2
+    assert sorted(line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("FIX")) == [
+        "FIX  Prefect's results", "FIX  retention",
+    ]  # fmt: skip
+
+    class Yesterday(installation.datetime):
+        @classmethod
+        def now(cls, zone: object = None) -> datetime:
+            return datetime(2026, 1, 2, tzinfo=UTC)
+
+    monkeypatch.setattr(installation, "datetime", Yesterday)
+    assert "runs behind the log" in invoke("doctor", state=state).stdout
