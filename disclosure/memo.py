@@ -1,4 +1,5 @@
-"""What the state store keeps sealed: patterns to use again, the map of stable person ids, and certificates.
+"""What the state store keeps sealed: patterns to use again, the map of stable person ids, who was counted in frozen
+years, and certificates.
 
 A pattern belongs to a snapshot and a policy: the first one stored is the pattern for ever, so that a rerun gives the
 same blanks. Blobs in the database are sealed with ChaCha20-Poly1305 under a key derived from the study secret, bound
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from schemas.tables import Audience
 
 PATTERN = "pattern"
 PERSONS = "persons"
+COUNTED = "counted"
 _NONCE = 12
 _SALT = 32
 _INFO = b"schakel state store v1"
@@ -56,6 +59,20 @@ class Memo:
     def keep_persons(self, content: bytes) -> None:
         """Replace the map; `schakel purge` leaves it alone."""
         self._put(PERSONS, "map", content, replace=True)
+
+    def counted(self) -> bytes | None:
+        """Who was counted in which frozen year (`disclosure.noise.frozen`), None before the first."""
+        return self._get(COUNTED, "years")
+
+    def count(self, change: Callable[[bytes | None], bytes]) -> bytes:
+        """Replace that memory by what `change` makes of it, with nobody in between; committed when it returns."""
+        with self.store.transaction() as tx:
+            kept = tx.execute(self._where(COUNTED, "years")).scalar()
+            content = change(None if kept is None else self._unseal(COUNTED, "years", kept))
+            key = {"purpose": COUNTED, "name": self._name("years")}
+            tx.execute(sa.delete(sealed).filter_by(**key))
+            tx.execute(sa.insert(sealed), {**key, "blob": self._seal(COUNTED, "years", content)})
+        return content
 
     def reseal(self, tx: Transaction, secret: bytes, persons: bytes | None) -> None:
         """Seal everything of the study anew under `secret`, the map of persons with new content; in the caller's

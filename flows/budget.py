@@ -6,13 +6,14 @@ from rich.console import Console
 from rich.table import Table
 
 from disclosure.ledger import BudgetLine, epsilon_of
-from disclosure.noise.plan import Plan, edition_rho, limits, plan
+from disclosure.noise.frozen import budget_line
+from disclosure.noise.plan import Plan, edition_rho, limits, person_curve, plan
 from disclosure.noise.units import moves
 from flows.settings import Settings
 from flows.state import open_state
 from schemas.errors import UsageError
 from schemas.policy import load_policy
-from schemas.policy_noise import Population
+from schemas.policy_noise import NoisePolicy, Population
 from schemas.study import load_study, resource, shipped_studies
 
 DELTA = 1e-6
@@ -50,13 +51,21 @@ def _meaning(line: BudgetLine, population: Population | None) -> str:
 
 
 def _promises() -> dict[str, Population]:
-    """The populations of the shipped policies by id."""
+    """The populations of the shipped policies by the ledger's name for them."""
     found: dict[str, Population] = {}
-    for study_id in shipped_studies():
-        policy, _ = load_policy(resource(study_id, "policies", load_study(study_id).policy))
-        for noise in (policy.public.noise, policy.restricted.noise):
-            found |= {population.id: population for population in noise.populations} if noise is not None else {}
+    for noise in _shipped_noise():
+        for population in noise.populations:
+            lines = [budget_line(population, year) for year in population.slices] or [population.id]
+            found |= dict.fromkeys(lines, population)
     return found
+
+
+def _shipped_noise() -> list[NoisePolicy]:
+    """The noisy regimes of all shipped studies."""
+    policies = [load_policy(resource(name, "policies", load_study(name).policy))[0] for name in shipped_studies()]
+    return [
+        noise for policy in policies for noise in (policy.public.noise, policy.restricted.noise) if noise is not None
+    ]
 
 
 def print_plan(study_ref: str, epsilon: float | None, years: int) -> None:
@@ -79,6 +88,7 @@ def print_plan(study_ref: str, epsilon: float | None, years: int) -> None:
         console.print(f"{population.id}: one person moves {_moves(population)}.")
     for warning in found.warnings:
         console.print(f"! {warning}")
+    console.print(_curve())
 
 
 def _errors(study: str, found: Plan) -> Table:
@@ -105,13 +115,28 @@ def _prices(found: Plan, years: int) -> Table:
     )
     table = Table(title="What a person pays", title_justify="left", caption=caption, caption_justify="left")
     table.add_column("population", no_wrap=True)
-    for name in ("mechanism", "rho", "total", "rolling", "frozen"):
+    for name in ("mechanism", "rho", "total", "rolling", "frozen", "chosen"):
         table.add_column(name, justify="right")
     for line in found.populations:
         frozen = "in full" if line.frozen_epsilon is None else f"{line.frozen_epsilon:.2f}"
         delta = "" if line.delta is None else f", delta {line.delta:g}"
         mechanism = f"{line.mechanism}, epsilon {line.epsilon:g}{delta}"
-        table.add_row(line.id, mechanism, f"{line.rho:.3f}", f"{line.limit:.3f}", f"{line.full_epsilon:.2f}", frozen)
+        numbers = (f"{line.rho:.3f}", f"{line.limit:.3f}", f"{line.full_epsilon:.2f}", frozen, line.years)
+        table.add_row(line.id, mechanism, *numbers)
+    return table
+
+
+def _curve() -> Table:
+    """What an edition of all shipped studies costs somebody who is in more and more of their populations."""
+    caption = f"one edition of every shipped study, cheapest population first; epsilon at delta {DELTA:g}"
+    table = Table(
+        title="A person in several populations", title_justify="left", caption=caption, caption_justify="left"
+    )
+    table.add_column("also in", no_wrap=True)
+    for name in ("rho in all", "epsilon"):
+        table.add_column(name, justify="right")
+    for population, rho, epsilon in person_curve(_shipped_noise()):
+        table.add_row(population, f"{rho:.3f}", f"{epsilon:.1f}")
     return table
 
 

@@ -47,10 +47,12 @@ class Vector(Strict):
     slots       rows of this table belong, in order, to the units (rows of the population's unit table) with these
                 codes.
     impossible  combinations that no person can have by definition; they are not measured.
+    year        the attribute that is the calendar year, where the population's years are frozen.
     """
 
     id: str
     attributes: tuple[str, ...]
+    year: str | None = None
     part: str = "counts"
     share: float = Field(default=1.0, gt=0, le=1)
     slots: dict[str, tuple[Code, ...]] = Field(default_factory=dict)
@@ -170,6 +172,8 @@ class Population(Strict):
     identities  how many person ids one person can have: with links by V-number only, rows without one stand alone.
     threshold   points whose noisy value is below it are blank.
     editions    how many full editions the ledger's limit covers.
+    years       rolling: every edition draws its whole window anew. frozen: each year's noise is drawn once and stays,
+                and a person is counted in at most `lifetime` years of each vector, over all editions.
     """
 
     id: str
@@ -183,6 +187,8 @@ class Population(Strict):
     identities: int = Field(default=1, ge=1)
     threshold: int = Field(default=10, ge=0)
     editions: int = Field(default=1, ge=1)
+    years: Literal["rolling", "frozen"] = "rolling"
+    lifetime: int = Field(default=1, ge=1)
     totals_importance: float = Field(default=1.0, ge=0)
     margins_importance: float = Field(default=1.0, ge=0)
     attributes: dict[str, Reading]
@@ -214,7 +220,33 @@ class Population(Strict):
         for part in self.shares:
             if sum(vector.share for vector in self.vectors if vector.part == part) > 1 + 1e-9:
                 raise ValueError(f"the vectors of part {part} ask for more than the whole of it")
-        return self._names()
+        return self._names()._slices()
+
+    def _slices(self) -> Population:
+        """Frozen years: every vector has the same years, and nothing is measured over several of them."""
+        of = {vector.id: vector.year for vector in self.vectors}
+        if self.years == "rolling":
+            if self.lifetime > 1 or any(of.values()):
+                raise ValueError("a lifetime and vectors' years belong to populations whose years are frozen")
+            return self
+        if lost := [name for name, year in of.items() if year is None]:
+            raise ValueError(f"years are frozen, but vector {', '.join(lost)} does not say which attribute is the year")
+        if self.units > 1 or self.means or self.editions > 1:
+            raise ValueError("frozen years have one unit, no means, and one edition for ever")
+        readings = [self.attributes[str(year)] for year in of.values() if year in self.attributes]
+        if len(readings) < len(of) or any(reading.column is None or reading.sets for reading in readings):
+            raise ValueError("the year of a vector is an attribute that is read from a column")
+        if any(str(year) not in vector.attributes for vector, year in zip(self.vectors, of.values(), strict=True)):
+            raise ValueError("the year of a vector is one of its attributes")
+        if len({reading.categories for reading in readings}) > 1:
+            raise ValueError("all vectors of a population with frozen years have the same years")
+        return self
+
+    @property
+    def slices(self) -> tuple[Code, ...]:
+        """The years of a population whose years are frozen, none otherwise."""
+        found = self.attributes[str(self.vectors[0].year)].categories if self.years == "frozen" else ()
+        return tuple(found)
 
     def _names(self) -> Population:
         vectors = {vector.id: vector for vector in self.vectors}

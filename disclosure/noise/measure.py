@@ -22,6 +22,8 @@ from disclosure.noise.protocol import Charge, LedgerLike
 from schemas.errors import IntegrityError
 from schemas.tables import Audience
 
+FROZEN = "frozen"
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -33,18 +35,23 @@ class Measured:
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked of the data. `shape` (JSON-able) defines it completely; `size` is the number of values."""
+    """What is asked of the data. `shape` (JSON-able) defines it completely; `size` is the number of values.
+
+    frozen: a year that is drawn once, so that its key does not depend on the snapshot.
+    """
 
     population: str
     vector: str
     shape: Mapping[str, Any]
     size: int
     price: Price
+    frozen: bool = False
 
     def key(self, snapshot: str, audience: Audience) -> str:
         """SHA-256 (hex) of snapshot, audience and query."""
         body = {
-            "snapshot": snapshot, "audience": audience, "population": self.population, "vector": self.vector,
+            "snapshot": FROZEN if self.frozen else snapshot, "audience": audience, "population": self.population,
+            "vector": self.vector,
             "shape": self.shape, "size": self.size, "mechanism": self.price.mechanism, "loss": repr(self.price.loss),
             "reach": self.price.reach,
         }  # fmt: skip

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from disclosure.noise.estimate import Estimate, estimate
+from disclosure.noise.frozen import budget_line
 from disclosure.noise.intervals import Noise, half_width
 from disclosure.noise.layout import Layout, Target, build
 from disclosure.noise.measure import Measured
@@ -48,11 +49,12 @@ class PlanRow:
 class PlanPopulation:
     """One population's price of an edition, and what `years` yearly editions cost a person who is in all of them.
 
+    years    which of the two the policy chose; a frozen population's limit is that of one year.
     rolling  every edition draws anew over its window: a person pays for each edition that contains them;
              `full_epsilon` is for somebody whom every edition contains.
-    frozen   each year's noise would be drawn once: a person pays once, and a sum over the window carries the noise of
-             each of its years (`frozen_total`, half-width). None where no table counts years: routes are attributes of
-             a lifetime, so that every edition costs in full.
+    frozen   each year's noise is drawn once: a person pays for the years of a lifetime (`lifetime`), and a sum over the
+             window carries the noise of each of its years (`frozen_total`, half-width). None where no table counts
+             years: routes are attributes of a lifetime, so that every edition costs in full.
     """
 
     id: str
@@ -61,6 +63,7 @@ class PlanPopulation:
     delta: float | None
     rho: float
     limit: float
+    years: str
     editions: int
     rolling_epsilon: float
     full_epsilon: float
@@ -106,12 +109,20 @@ def plan(
 
 
 def limits(policy: NoisePolicy) -> dict[str, float]:
-    """The ledger's limit per population, in rho: what the policy's number of full editions costs."""
-    return {population.id: edition_rho(population) * population.editions for population in policy.populations}
+    """The ledger's limit per budget line, in rho: what the policy's number of full editions costs, or one frozen year."""
+    found: dict[str, float] = {}
+    for population in policy.populations:
+        rho = edition_rho(population)
+        if population.years == "frozen":
+            # Each year is drawn once; the lifetime bounds how many of these lines one person pays.
+            found |= dict.fromkeys((budget_line(population, year) for year in population.slices), rho)
+        else:
+            found[population.id] = rho * population.editions
+    return found
 
 
 def edition_rho(population: Population) -> float:
-    """What one edition charges the ledger, in rho: the sum over vectors, the number of further units and means."""
+    """What one edition (or one frozen year) costs somebody in it, in rho: the sum over vectors, further units and means."""
     layout = build(population)
     total = sum(price.rho for price in prices(layout).values())
     # A hair for the rounding of sums: the last charge of the last edition must not fail on the sixteenth digit.
@@ -125,7 +136,11 @@ def person_curve(policies: list[NoisePolicy], delta: float = DELTA) -> list[tupl
 
     A person pays the sum over registers and, where people overlap, over studies; pure parts enter as rho.
     """
-    parts = sorted((edition_rho(population), population.id) for item in policies for population in item.populations)
+    parts = sorted(
+        (edition_rho(population) * population.lifetime, population.id)
+        for item in policies
+        for population in item.populations
+    )
     curve: list[tuple[str, float, float]] = []
     total = 0.0
     for rho, name in parts:
@@ -219,6 +234,8 @@ def _population(found: Estimate, confidence: float, years: int, window: int) -> 
     if yearly is not None:
         rolling_total = half_width(found.noise(yearly.sums.sum(axis=0)), confidence)
         frozen_total = half_width(found.noise(yearly.sums[0]), confidence) * math.sqrt(window)
+        if population.years == "frozen":
+            frozen_total = rolling_total  # nothing is measured over several years, so the years' noise is all there is
     return PlanPopulation(
         id=population.id,
         mechanism=population.mechanism,
@@ -226,10 +243,11 @@ def _population(found: Estimate, confidence: float, years: int, window: int) -> 
         delta=population.delta,
         rho=rho,
         limit=rho * population.editions,
+        years=population.years,
         editions=years,
         rolling_epsilon=_lifetime(population, years if yearly is None else min(years, window)),
         full_epsilon=_lifetime(population, years),
-        frozen_epsilon=None if yearly is None else _lifetime(population, 1),
+        frozen_epsilon=None if yearly is None else _lifetime(population, population.lifetime),
         rolling_total=rolling_total,
         frozen_total=frozen_total,
     )

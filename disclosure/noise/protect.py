@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from disclosure.noise import assemble
+from disclosure.noise import assemble, frozen
 from disclosure.noise.estimate import Whole, estimate, reconcile
 from disclosure.noise.layout import build, categories_of
-from disclosure.noise.measure import Measured, Query, measure, reserve
+from disclosure.noise.measure import FROZEN, Measured, Query, measure, reserve
 from disclosure.noise.mechanisms import Price
-from disclosure.noise.protocol import Charge, LedgerLike
+from disclosure.noise.protocol import Charge, LedgerLike, MemoryLike
 from disclosure.noise.rows import read_tables
 from disclosure.noise.units import Microdata, Picker, reach
 from disclosure.noise.weights import SECOND, further_cells, further_price, part_budget, prices
@@ -43,20 +43,27 @@ def protect_noisy(
     snapshot: str,
     secret: bytes,
     audience: Audience,
+    memory: MemoryLike | None = None,
 ) -> NoiseResult:
     """Noisy tables of a study for one audience: only the tables that the policy names come out.
 
     tables    exact tables under *deterministic* person ids (by V-number), so that a person's rows depend on that
               person.
     snapshot  keyed digest of the delivery; with `secret` (never published) it decides which unit of a person counts.
+    memory    who was counted in frozen years; needed where the policy freezes them.
     All charges of the release are reserved together before anything is computed: BudgetExhausted (exit 5) leaves the
-    ledger as it was. UsageError when policy and tables do not fit.
+    ledger as it was. UsageError when policy and tables do not fit; IntegrityError when the memory and the ledger do not.
     """
-    sessions = []
+    sessions: list[_Session] = []
     for population in policy.populations:
         for name in population.published:
             catalogue.entry(name)
-        micro = Microdata(population, read_tables(population, tables), Picker(secret, snapshot, population.id))
+        rows = read_tables(population, tables)
+        if population.years == "frozen":
+            register = frozen.Register(build(population), rows, secret)
+            sessions.append(_FrozenSession(register, ledger, audience, memory, secret))
+            continue
+        micro = Microdata(population, rows, Picker(secret, snapshot, population.id))
         sessions.append(_Session(population, micro, ledger, snapshot, audience))
     reserve([query for session in sessions for query, _ in session.asked.values()], ledger, snapshot, audience)
     protected = {table.id: table for session in sessions for table in session.publish(policy.confidence)}
@@ -80,7 +87,7 @@ class _Session:
 
     def publish(self, confidence: float) -> list[ProtectedTable]:
         """Draw what was reserved, and everything that follows from it."""
-        measured = {name: self._measure(name) for name in self.asked}
+        measured = self._measured()
         found = estimate(self.layout, measured, measured.get(SECOND))
         numbers: Whole = reconcile(found)
         out = [
@@ -90,6 +97,9 @@ class _Session:
         return out + [
             assemble.mean_table(found, numbers, mean, measured[mean.id], confidence, self.audience) for mean in means
         ]
+
+    def _measured(self) -> dict[str, Measured]:
+        return {name: self._measure(name) for name in self.asked}
 
     def _ask(self) -> dict[str, tuple[Query, Exact]]:
         priced = prices(self.layout)
@@ -110,6 +120,56 @@ class _Session:
         query, exact = self.asked[name]
         measured, charge = measure(query, exact, self.ledger, self.snapshot, self.audience)
         self.charges.append(charge)
+        return measured
+
+
+class _FrozenSession(_Session):
+    """A population whose years are frozen: a query per vector and year, and only years without a result are drawn."""
+
+    def __init__(
+        self,
+        register: frozen.Register,
+        ledger: LedgerLike,
+        audience: Audience,
+        memory: MemoryLike | None,
+        secret: bytes,
+    ) -> None:
+        self.register, self.memory, self.secret = register, memory, secret
+        self.population, self.layout, self.ledger = register.population, register.layout, ledger
+        self.snapshot, self.audience = FROZEN, audience
+        self.counted: dict[frozen.Slice, list[int]] = {}
+        self.asked = self._ask()
+        self.charges = []
+
+    def _ask(self) -> dict[str, tuple[Query, Exact]]:
+        priced = prices(self.layout)
+        asked: dict[str, tuple[Query, Exact]] = {}
+        for vector in self.population.vectors:
+            block = self.layout.blocks[vector.id]
+            for year in self.population.slices:
+                query = frozen.slice_query(self.population, vector, block, year, priced[vector.id])
+                asked[f"{vector.id}/{year}"] = query, partial(self._exact, vector, year)
+        return asked
+
+    def _exact(self, vector: Vector, year: Code) -> np.ndarray:
+        return self.register.counts(vector, year, self.counted[vector.id, year])
+
+    def _measured(self) -> dict[str, Measured]:
+        slices = [(vector.id, year) for vector in self.population.vectors for year in self.population.slices]
+        drawn = {
+            (name, year)
+            for name, year in slices
+            if self.ledger.result(self.asked[f"{name}/{year}"][0].key(self.snapshot, self.audience)) is not None
+        }
+        if len(drawn) < len(slices):
+            self.counted = frozen.claim(self.register, self.memory, drawn, self.audience, self.secret)
+        measured = {}
+        for vector in self.population.vectors:
+            parts = {year: self._measure(f"{vector.id}/{year}") for year in self.population.slices}
+            values = {year: part.values for year, part in parts.items()}
+            block = self.layout.blocks[vector.id]
+            scale = max(part.scale for part in parts.values())
+            measured[vector.id] = Measured(frozen.whole_vector(vector, block, values), scale)
         return measured
 
 

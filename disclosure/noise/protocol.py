@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,16 @@ class LedgerLike(Protocol):
 
     def mark_drawn(self, key: str, result: bytes) -> object:
         """Store the result of a reserved key; where two runs drew at once, the first result stays."""
+
+
+class MemoryLike(Protocol):
+    """Who was counted in which frozen year, kept sealed over the editions (`disclosure.memo.Memo`)."""
+
+    def counted(self) -> bytes | None:
+        """The memory as it stands, None before the first."""
+
+    def count(self, change: Callable[[bytes | None], bytes]) -> bytes:
+        """Replace it by what `change` makes of it, in one transaction that is committed when this returns."""
 
 
 @dataclass(frozen=True)

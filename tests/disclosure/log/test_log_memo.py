@@ -136,3 +136,30 @@ def test_a_certificates_digest_is_salted(log):
     assert certificate_digest(log.store, "r1", "restricted") in digests
     (log.store.directory / "certificates" / "r1" / "restricted.salt").unlink()
     assert certificate_digest(log.store, "r1", "restricted") is None
+
+
+def test_who_was_counted_is_changed_in_one_transaction_and_stays_through_a_new_secret(log: Log) -> None:
+    """A change sees what was kept last, a change that fails leaves it, and another secret opens none of it."""
+    memo, secret = Memo(log.store, "nr2015", SECRET), os.urandom(32)
+    assert memo.counted() is None
+    seen: list[bytes | None] = []
+
+    def more(kept: bytes | None) -> bytes:
+        seen.append(kept)
+        return (kept or b"") + b"1"
+
+    assert memo.count(more) == b"1"
+    assert memo.count(more) == b"11"
+    assert seen == [None, b"1"]
+
+    def fail(kept: bytes | None) -> bytes:
+        raise IntegrityError("no")
+
+    with pytest.raises(IntegrityError):
+        memo.count(fail)
+    assert memo.counted() == b"11"
+    with pytest.raises(IntegrityError):
+        Memo(log.store, "nr2015", secret).counted()
+    with log.store.transaction() as tx:
+        memo.reseal(tx, secret, None)
+    assert Memo(log.store, "nr2015", secret).counted() == b"11"
