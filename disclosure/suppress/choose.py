@@ -12,18 +12,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from disclosure.suppress.chains import Chains
 from disclosure.suppress.cuts import Pool, Separator, companions, seed
 from disclosure.suppress.floor import Floor
 from disclosure.suppress.judge import Learned, judge_of
 from disclosure.suppress.master import Master
 from disclosure.suppress.nearby import Nearby
-from disclosure.suppress.pattern import Mender, Pattern, Question
+from disclosure.suppress.pattern import Mender, Question
 from disclosure.suppress.problem import Insider, Objective, Problem, pose
+from disclosure.suppress.quick import Quick
 from disclosure.suppress.system import Bools, System
 from schemas.errors import DisclosureRefused
 
 LONGEST = 40  # equations longer than this give no companion rows: they hardly bind and fill the master
-RELAXED_SHARE = 0.12  # of the time for the linear relaxation
+NEAR_RELAXED = (30, 120, 3_000)  # equations around a primary that are looked at for the linear relaxation
+FEW = 0.05  # share of primaries with new covers below which only those are looked at again
+RELAXED_SHARE = 0.2  # of the time for the linear relaxation
 SLICE = 0.08  # of the time: the first search in whole numbers, and the first search nearby
 LONGER = 1.5  # how much longer the next search in whole numbers may take when one did not finish
 ASKED = 2  # questions per primary that become covers in one round: the rest mostly give the same ones
@@ -81,7 +85,8 @@ class _Search:
         self.separator = Separator(self.pool)
         self.mender = Mender(problem)
         self.nearby = Nearby(self.pool, rows, self.separator, self.mender)
-        self.best = Pattern(problem, problem.must)
+        self.chains = Chains(problem)
+        self.best = Quick(problem, problem.must, self.chains)
         self.cost, self.bound, self.rounds = float("inf"), 0.0, 0
         self.certifying = 0.0
 
@@ -115,7 +120,7 @@ class _Search:
 
     def _learn(self, blank: Bools) -> None:
         """A safe pattern from `blank`, and covers for all that was wrong with it."""
-        pattern = Pattern(self.problem, blank)
+        pattern = Quick(self.problem, blank, self.chains)
         exposed = pattern.exposed()
         refused = not self._finish(pattern, exposed)
         if self.left() <= 0 or self.proven():
@@ -133,18 +138,23 @@ class _Search:
                 self._finish(found, [])
 
     def _relax(self, until: float) -> None:
-        while time.monotonic() < until:
-            answer = self.master.relax()
-            self.bound = max(self.bound, answer.bound)
-            self.rounds += 1
-            found = 0
-            for p in self.problem.targets.tolist():
-                found += self.separator.relaxed(answer.x, p)
+        """Covers for the linear relaxation: what few equations around each primary show, then more, as time allows."""
+        for most in NEAR_RELAXED:
+            waiting = self.problem.targets.tolist()
+            while waiting:
+                answer = self.master.relax()
+                self.bound = max(self.bound, answer.bound)
+                again = []
+                for p in waiting:
+                    if self.separator.relaxed(answer.x, p, most):
+                        again.append(p)
+                    if time.monotonic() > until:
+                        break
+                self.master.refresh()
+                self.rounds += 1
+                waiting = again if len(again) < len(waiting) * FEW else self.problem.targets.tolist()
                 if time.monotonic() > until:
-                    break
-            self.master.refresh()
-            if not found:
-                return
+                    return
 
     def _cut(self, blank: Bools, exposed: list[Question]) -> int:
         """Covers for the questions that `blank` fails, as far as time allows; how many."""
@@ -156,7 +166,7 @@ class _Search:
                 some.append(question)
         return self.separator.whole(blank, some, time.monotonic() + self.left())
 
-    def _finish(self, pattern: Pattern, exposed: list[Question]) -> bool:
+    def _finish(self, pattern: Quick, exposed: list[Question]) -> bool:
         """Repair until nobody learns anything, trim, and keep what is cheapest; False when the judge lets nothing pass."""
         while exposed:
             self.mender.mend(pattern, exposed)
@@ -181,7 +191,7 @@ class _Search:
             self._appeal(pattern, learned)
         return False
 
-    def _appeal(self, pattern: Pattern, learned: Learned) -> None:
+    def _appeal(self, pattern: Quick, learned: Learned) -> None:
         """The judge counts in whole numbers: give each cell that it exposes a movement that avoids a broken one."""
         for coalition, p in learned:
             broken = pattern.movement(p, (1, -1), self.problem.known(coalition))

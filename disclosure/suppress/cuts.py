@@ -24,10 +24,7 @@ VIOLATED = 1e-4
 HAIR = 1e-5  # the same for whole patterns, small enough to sum over all cells
 SHORT = 0.05  # by how much a shift must fall short of what was asked
 AGAIN = 1  # further cuts per question that a fractional pattern violates, each disjoint from the ones before
-NEAR_RELAXED = (
-    3_000  # equations near a primary among which covers are sought for a fractional pattern, and for a whole one
-)
-NEAR_WHOLE = (60, 250)
+NEAR_WHOLE = (60, 250)  # equations near a primary among which covers for a whole pattern are sought first
 ONCE_MORE = 1  # the same for a whole pattern
 
 
@@ -90,21 +87,34 @@ class Separator:
         self.full = self.full or Flow(self.problem)
         return self.full
 
-    def relaxed(self, x: Floats, p: int) -> int:
-        """Add covers for the outsider and p that x, float64[n] in 0..1, violates; how many."""
-        found, falls = 0, self.problem.falls
+    def relaxed(self, x: Floats, p: int, most: int) -> int:
+        """Add covers about p that x, float64[n] in 0..1, violates, as far as `most` equations near p show it; how many.
+
+        First for the outsider; then for every person whose cells the largest shift of p leans on.
+        """
+        falls = self.problem.falls
         symmetric = bool(falls[p])  # a shift down is a shift up turned round, if every other cell is allowed to fall
-        flow = self._flow(p, x > VIOLATED, NEAR_RELAXED)
-        for _ in range(1 + AGAIN):
-            up = np.where(self.problem.never, 0.0, x + EPSILON)
-            flow.capacities(up, up if symmetric else up * falls)
+        flow = self._flow(p, x > VIOLATED, most)
+        up = np.where(self.problem.never, 0.0, x + EPSILON)
+        flow.capacities(up, up if symmetric else up * falls)
+        for again in range(1 + AGAIN):
             flow.push(p, 1)
             cover = flow.cut()
             if p in cover or x[cover].sum() > 1 - VIOLATED or not self.pool.add(cover.tolist(), p):
-                break
-            found += 1
-            x = x.copy()
-            x[cover] = 1.0
+                return again or self._relaxed_persons(flow, x, p, flow.moved())
+            for cell in cover.tolist():
+                flow.capacity(cell, 1.0, 1.0 if symmetric or falls[cell] else 0.0)
+        return 1 + AGAIN
+
+    def _relaxed_persons(self, flow: Flow, x: Floats, p: int, moved: Ints) -> int:
+        """The same for those who know a cell of `moved`."""
+        found, q = 0, self.problem
+        for person in sorted({int(owner) for owner in q.owner[moved] if owner >= 0} - {int(q.owner[p])}):
+            known = q.alone[person]
+            flow.push(p, 1, known)
+            cover = [cell for cell in flow.cut().tolist() if cell not in known]
+            if p not in cover and x[cover].sum() <= 1 - VIOLATED:
+                found += self.pool.add(cover, p)
         return found
 
     def whole(self, blank: Bools, questions: Sequence[Question], until: float = float("inf")) -> int:

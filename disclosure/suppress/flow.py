@@ -124,3 +124,7 @@ class Flow:
         """Cells whose capacity limited the last `push`; a lower bound of zero that no capacity widens does not count."""
         price = np.array(self.solution.col_dual)
         return np.asarray(self.cells[(price < -ZERO) | ((price > ZERO) & (self.down > 0))])
+
+    def moved(self) -> NDArray[np.int64]:
+        """Cells that the last `push` moved."""
+        return np.asarray(self.cells[np.abs(np.array(self.solution.col_value)) > ZERO])

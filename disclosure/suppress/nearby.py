@@ -16,8 +16,9 @@ from scipy import sparse
 from disclosure.suppress.cuts import Pool, Separator
 from disclosure.suppress.floor import Floor
 from disclosure.suppress.flow import cells_near
-from disclosure.suppress.pattern import Mender, Pattern, Question
+from disclosure.suppress.pattern import Mender, Question
 from disclosure.suppress.problem import Floats
+from disclosure.suppress.quick import Quick
 from disclosure.suppress.system import Bools, Ints
 
 SEED = 2011  # decides where is searched, nothing that protects anybody
@@ -31,31 +32,27 @@ BETTER = 1e-7  # share by which a pattern must be cheaper
 
 
 class Rows:
-    """Covers and companion rows as one matrix, `rows @ x >= least`; takes over what the pool gains."""
+    """Covers and companion rows as one matrix, `matrix @ x >= least`; takes over what the pool gains."""
 
     def __init__(self, pool: Pool, companions: Sequence[tuple[int, tuple[int, ...]]]) -> None:
         self.pool, self.taken = pool, 0
-        self.index = [np.array([*others, cell], dtype=np.int64) for cell, others in companions]
-        self.value = [np.array([1.0] * len(others) + [-1.0]) for _, others in companions]
-        self.least = [0.0] * len(companions)
-        self.matrix: sparse.csr_array | None = None
+        self.matrix = self._of([(*others, cell) for cell, others in companions])
+        self.matrix.data[self.matrix.indptr[1:] - 1] = -1.0
+        self.least = np.zeros(len(companions))
 
-    def refresh(self) -> sparse.csr_array:
-        """The matrix with every cover that is known by now."""
+    def _of(self, sets: Sequence[tuple[int, ...]]) -> sparse.csr_array:
+        pointers = np.concatenate([[0], np.cumsum([len(cells) for cells in sets], dtype=np.int64)]).astype(np.int64)
+        index = np.array([cell for cells in sets for cell in cells], dtype=np.int64)
+        shape = (len(sets), self.pool.problem.system.size)
+        return sparse.csr_array((np.ones(len(index)), index, pointers), shape=shape)
+
+    def refresh(self) -> None:
+        """Add the covers that are new in the pool."""
         new = self.pool.covers[self.taken :]
-        if new or self.matrix is None:
-            self.index += [np.array(cover, dtype=np.int64) for cover in new]
-            self.value += [np.ones(len(cover)) for cover in new]
-            self.least += [1.0] * len(new)
+        if new:
+            self.matrix = sparse.vstack([self.matrix, self._of(new)], format="csr")
+            self.least = np.concatenate([self.least, np.ones(len(new))])
             self.taken += len(new)
-            pointers = np.concatenate([[0], np.cumsum([len(i) for i in self.index], dtype=np.int64)])
-            size = self.pool.problem.system.size
-            empty = [np.zeros(0)]
-            self.matrix = sparse.csr_array(
-                (np.concatenate(self.value or empty), np.concatenate(self.index or empty).astype(np.int64), pointers),
-                shape=(len(self.index), size),
-            )
-        return self.matrix
 
 
 class Nearby:
@@ -72,7 +69,7 @@ class Nearby:
         self.open = ~self.problem.never
         self.free = ~(self.problem.must | self.problem.never)
 
-    def improve(self, pattern: Pattern, until: float) -> Pattern:
+    def improve(self, pattern: Quick, until: float) -> Quick:
         """The cheapest pattern found from the safe `pattern` before `until`, in which the chooser sees nobody learn anything."""
         while time.monotonic() < until and self.free.any():
             blanks = np.flatnonzero(pattern.blank & self.free)
@@ -85,7 +82,7 @@ class Nearby:
                 pattern = found
         return pattern
 
-    def _around(self, pattern: Pattern, start: int, until: float) -> Pattern | None:
+    def _around(self, pattern: Quick, start: int, until: float) -> Quick | None:
         """A cheaper safe pattern that differs only near `start`; None when there is none, or none was found in time."""
         near = cells_near(self.problem, start, self.open, self._reach())
         region = near[self.free[near]]
@@ -97,7 +94,8 @@ class Nearby:
             if saved <= before * BETTER:
                 self.size = float(np.clip(self.size * GROW, LEAST, MOST)) if proven else self.size
                 return None
-            candidate, failed = self._carry(pattern, blank)
+            candidate, hit = pattern.without(blank)
+            failed = [question for p in hit for question in candidate.settle(p)]
             if not failed:
                 return candidate
             if time.monotonic() > until:
@@ -115,40 +113,19 @@ class Nearby:
 
     def _choose(self, blank: Bools, region: Ints, seconds: float) -> tuple[Bools, bool]:
         """The cheapest blanks of `region` (int[k]) that meet all rows, the rest as in `blank`; and whether that is proven."""
-        matrix, least = self.rows.refresh(), np.array(self.rows.least)
-        x = blank.astype(np.float64)
-        if len(least):
-            now = matrix @ x
-            inside = matrix[:, region].tocsr()
-            need = least - (now - inside @ x[region])
-            lowest = inside.minimum(0).sum(axis=1) if inside.nnz else np.zeros(len(least))
-            rows = np.flatnonzero((need > lowest + 0.5) & (now >= least - 0.5))
-            inside, need = sparse.csr_array(inside[rows]), need[rows]
-        else:
-            inside, need = sparse.csr_array((0, len(region))), np.zeros(0)
+        self.rows.refresh()
+        x, now = blank.astype(np.float64), self.rows.matrix @ blank
+        inside = self.rows.matrix[:, region]
+        need = self.rows.least - (now - inside @ x[region])
+        lowest = np.asarray(inside.minimum(0).sum(axis=1)).ravel()
+        rows = np.flatnonzero((need > lowest + 0.5) & (now >= self.rows.least - 0.5))  # that the region decides
+        inside, need = sparse.csr_array(inside[rows]), need[rows]
         values, proven = _solve(self.problem.cost[region], inside, need, x[region], self.floor.slack(blank), seconds)
         found = blank.copy()
         found[region] = values > 0.5
         return found, proven
 
-    def _carry(self, pattern: Pattern, blank: Bools) -> tuple[Pattern, list[Question]]:
-        """`blank` with every movement of `pattern` that it still allows, and the questions that fail."""
-        gone = frozenset(np.flatnonzero(pattern.blank & ~blank).tolist())
-        candidate = Pattern(self.problem, blank)
-        hit: dict[int, None] = {}
-        for p, witnesses in pattern.witnesses.items():
-            kept = [w for w in witnesses if gone.isdisjoint(w.cells)]
-            if len(kept) < len(witnesses):
-                hit[p] = None
-            candidate.witnesses[p] = kept
-        for (p, step), moved in pattern.reached.items():
-            kept_moves = [cells for cells in moved if gone.isdisjoint(cells)]
-            if len(kept_moves) < len(moved):
-                hit[p] = None
-            candidate.reached[p, step] = kept_moves
-        return candidate, [question for p in hit for question in candidate.settle(p)]
-
-    def _mend(self, candidate: Pattern, failed: list[Question], before: float) -> Pattern | None:
+    def _mend(self, candidate: Quick, failed: list[Question], before: float) -> Quick | None:
         """`candidate` repaired, if that keeps it cheaper than `before`; questions that fail only afterwards are repaired too."""
         while failed:
             for question in failed:

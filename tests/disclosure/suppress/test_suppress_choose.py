@@ -88,8 +88,8 @@ def test_no_safe_pattern_breaks_a_cover(rows: list[list[int]], insider: Insider,
         seed(pool)
         separator = Separator(pool)
         x = np.where(problem.must, 1.0, weights)
-        for p in problem.targets.tolist():
-            separator.relaxed(x, p)
+        for p, most in itertools.product(problem.targets.tolist(), (1, 99)):
+            separator.relaxed(x, p, most)
             separator.whole(x > 0.5, [Question((), p)])
             for person in problem.alone:
                 if p not in problem.alone[person]:
