@@ -66,6 +66,7 @@ def create_app(settings: PortalSettings, store: Store, services: Services, limit
         exception_handlers={404: _missing, 405: _missing, 500: _failed},
         lifespan=living,
     )
+    app.router.redirect_slashes = False  # it would answer with an address made from the request
     app.state.portal = portal
     return app
 
@@ -88,6 +89,7 @@ def _routes() -> list[BaseRoute]:
             methods = ["POST"] if posted else ["GET"]
             routes.append(Route(f"/{language}{path}", endpoint(view, language=language), methods=methods))
     for language in LANGUAGES:
+        routes.append(Route(f"/{language}", endpoint(_first, language=language)))
         routes.append(Route(f"/{language}/login/start", _started(language), methods=["POST"]))
     return routes
 
@@ -128,6 +130,10 @@ PAGES: tuple[tuple[str, View, bool], ...] = (
     ("/runs/{release}/linkage", operator.linkage, False),
 )
 """Every page below its language: path, view, whether it is posted to."""
+
+
+def _first(visit: Visit) -> Response:
+    return visit.redirect(visit.to("/"))
 
 
 async def _start(request: Request) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import pickle
 import re
 import warnings
@@ -88,14 +89,14 @@ class Site:
 @pytest.fixture(scope="session")
 def premises(tmp_path_factory: pytest.TempPathFactory) -> Premises:
     """Built by the first worker that needs it; the others wait."""
-    folder = tmp_path_factory.getbasetemp().parent / "portal-premises"
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    folder = tmp_path_factory.getbasetemp().parent / f"premises-{run}" if run else tmp_path_factory.mktemp("premises")
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = folder / "done"
         if not done.exists():
-            made = tmp_path_factory.mktemp("premises")
-            done.write_bytes(pickle.dumps(build(made)))
+            done.write_bytes(pickle.dumps(build(folder / "built")))
         built: Premises = pickle.loads(done.read_bytes())
     return built
 

@@ -51,6 +51,7 @@ class Premises:
 
 def build(folder: Path) -> Premises:
     """Both studies: one release superseded, one published, one proposed, one rejected; one withdrawn."""
+    folder.mkdir(exist_ok=True)
     premises = Premises(folder / "state", folder / "bram.pem")
     with open_state(premises.settings(), create=True) as state:
         for study in TABLES:
