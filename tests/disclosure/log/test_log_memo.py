@@ -138,7 +138,7 @@ def test_a_certificates_digest_is_salted(log):
     assert certificate_digest(log.store, "r1", "restricted") is None
 
 
-def test_who_was_counted_is_changed_in_one_transaction_and_stays_through_a_new_secret(log: Log) -> None:
+def test_who_was_counted_is_changed_in_one_transaction_and_stays_through_a_new_secret(log):
     """A change sees what was kept last, a change that fails leaves it, and another secret opens none of it."""
     memo, secret = Memo(log.store, "nr2015", SECRET), os.urandom(32)
     assert memo.counted() is None
