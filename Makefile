@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.schakel-setup
 
-.PHONY: setup demo test test-all test-long check lock clean
+.PHONY: setup demo test test-all test-long check rehearse audit lock clean
 
 # The environment: hash-locked packages and the project itself; says aloud which system packages are missing
 setup: $(STAMP)
@@ -41,11 +41,27 @@ check: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# A data holder's installation on this machine, for real: PostgreSQL, Prefect, worker, schedule, a kill, an alert (minutes)
+rehearse: setup .venv-server/.made
+	@$(BIN)/python -m deploy.rehearsal
+
+# Known holes, bill of materials and licences of every locked package; linters of the container files; into ./dist
+audit: setup .venv-audit/.made
+	@$(BIN)/python deploy/audit.py .venv-audit/bin $(BIN)/python
+
+# Environments of Prefect's server and of the auditing tools: whole locks, so nothing is resolved
+.venv-%/.made: requirements/%.txt
+	@echo "Setting up .venv-$*, checked against its hashes (once)."
+	@$$(command -v $(PYTHON) || command -v python3) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
 # Lock again after a change in pyproject.toml (needs uv; hashes only, no addresses)
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml --extra dev -o requirements/dev.txt
+	for name in server audit build; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt; done
 
 # Remove what make and the tests created
 clean:
-	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-server .venv-audit dist demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
