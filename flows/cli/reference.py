@@ -16,9 +16,12 @@ from flows.cli.app import app
 
 HEAD = """# Commands
 
-Written from the program by `python -m flows.cli.reference`. Exit codes: 0 done; 1 a fault nobody foresaw; 2 wrong
-use or configuration, or the machine gave no room; 3 input refused; 4 disclosure control refused; 5 budget exhausted; 6 integrity failure. An error is one
-sentence on standard error. Settings from the environment are in [settings.md](settings.md).
+Written from the program by `python -m flows.cli.reference`. An error is one sentence on standard error. Settings from the
+environment are in [settings.md](settings.md). Exit codes:
+
+| 0 | 1 | 2 | 3 | 4 | 5 | 6 |
+| --- | --- | --- | --- | --- | --- | --- |
+| done | a fault nobody foresaw | wrong use, or no room | input refused | disclosure refused | budget exhausted | integrity failure |
 """
 
 
