@@ -21,7 +21,7 @@ environment are in [settings.md](settings.md). Exit codes:
 
 | 0 | 1 | 2 | 3 | 4 | 5 | 6 |
 | --- | --- | --- | --- | --- | --- | --- |
-| done | a fault nobody foresaw | wrong use, or no room | input refused | disclosure refused | budget exhausted | integrity failure |
+| done | a fault nobody foresaw | wrong use, or no room | input refused | disclosure refused | budget spent | integrity failure |
 """
 
 
