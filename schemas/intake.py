@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.arrival import require_edition, require_whole
 from schemas.checks import failures, parse
 from schemas.deliveries import Delivery, locate, read_delivery
 from schemas.events import LINE, canonical_events, contradicting, drop_duplicates, sorted_row_bytes
@@ -45,11 +46,13 @@ class Intake:
 def read_registers(study: Study, data_dir: Path) -> Intake:
     """Read every register of the study from `data_dir`.
 
-    InputRefused (exit 3) when a file is missing, ambiguous or unreadable, before any row is judged; its subclass
-    QuarantineLimit when more rows of a file break their schema than the study allows.
+    InputRefused (exit 3) when a file is missing, ambiguous, unreadable or not what its source says it sent, before any row is
+    judged, and when it is of an earlier edition; its subclass QuarantineLimit when more rows break their schema than the
+    study allows.
     """
     registers = list(study.registers.values())
     paths = [locate(register, data_dir) for register in registers]
+    require_whole(data_dir, paths)
     deliveries = [read_delivery(register, path) for register, path in zip(registers, paths, strict=True)]
     events: dict[str, pa.Table] = {}
     duplicates: dict[str, int] = {}
@@ -60,6 +63,7 @@ def read_registers(study: Study, data_dir: Path) -> Intake:
     quarantine = pa.concat_tables(quarantines)
     delivered = {register.bron: delivery.rows for register, delivery in zip(registers, deliveries, strict=True)}
     refuse_over_limit(quarantine, delivered, study.quarantine_limit)
+    require_edition(study, events)
     return Intake(events, quarantine, delivered, duplicates)
 
 
