@@ -19,7 +19,9 @@ from disclosure.noise.plan import plan
 
 _SECRET = b"benchmark on invented people...."
 _REPETITIONS = 200
-_CONVERGED = 25
+# Peers take up to seconds a draw; they are compared on the same draws, or with their simulation error.
+_PEERS, _CONVERGED = 50, 10
+_RELEASES, _FINISHED = 2000, 500
 # Table, half-width of cells and of the total that the design promises (None: it promises nothing).
 DESIGN: tuple[tuple[str, float, float | None], ...] = (
     ("nr2015_f01", 14, None),
@@ -70,12 +72,12 @@ def bench_rows(quick: bool) -> tuple[list[Row], list[str]]:
     found = five_attributes(situations(), 8 if quick else _REPETITIONS)
     notes = ["Peers and 2,000 repetitions: leave --quick away."]
     if not quick:
-        rows, notes = peer_rows(situations(), _REPETITIONS, _CONVERGED)
+        rows, notes = peer_rows(situations(), _PEERS, _CONVERGED)
         found += rows
     found += accuracy_rows()
     for study in STUDIES:
         found.append(_whole_study(study))
-        repetitions, finished = (100, 20) if quick else (2000, 2000)
+        repetitions, finished = (100, 20) if quick else (_RELEASES, _FINISHED)
         found += coverage_rows(study, coverage(exact(study), policy(study), repetitions, finished))
     return [_row(**measured) for measured in found], notes
 
