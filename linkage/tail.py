@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 LOWEST, HIGHEST, WIDTH = -10.0, 12.0, 2.0
 FITS = 100
@@ -26,6 +25,10 @@ REACH = 40.0
 NOISE_SHARE, NOISE_PAIRS = 0.03, 3.0
 SEED = 20152019
 Floats = NDArray[np.float64]
+# Where a curve (a, b, c) starts, how firmly, and the range it stays in: rising, and not faster the higher it is.
+PRIOR, PRECISION = np.array([-1.5, 1.5, 0.0]), np.array([1e-3, 1.0, 1.0])
+LEAST, MOST = np.array([-20.0, 0.2, 0.0]), np.array([15.0, 15.0, 10.0])
+STEPS = 100
 EDGES = np.arange(LOWEST, HIGHEST + WIDTH, WIDTH)
 MIDDLES = (EDGES[:-1] + EDGES[1:]) / 2
 BELOW = np.arange(LOWEST - REACH, LOWEST, WIDTH) + WIDTH / 2
@@ -41,9 +44,9 @@ def missed_links(linked: Floats, free: Floats, strangers: Floats, scale: float, 
     seen = np.histogram(np.concatenate([linked, free]), EDGES)[0]
     unlinked = np.histogram(free, EDGES)[0]
     counted = np.histogram(strangers, EDGES)[0]
-    fitted = _fitted_draws(seen, unlinked, counted, scale, generator)
+    curves = _fitted_draws(seen, unlinked, counted, scale, generator)
     plain = _counted_draws(unlinked, counted, scale, len(linked), generator)
-    return generator.choice(np.concatenate([fitted, plain]), draws)
+    return generator.choice(np.concatenate([curves, plain]), draws)
 
 
 def _counted_draws(
@@ -61,33 +64,34 @@ def _fitted_draws(
     seen: NDArray[np.int64], unlinked: NDArray[np.int64], counted: NDArray[np.int64], scale: float,
     generator: np.random.Generator,
 ) -> Floats:  # fmt: skip
-    out = np.empty(FITS)
-    for fit in range(FITS):
-        expected = generator.gamma(counted + 0.5) * scale
-        curve = _fitted(seen if fit == 0 else generator.poisson(seen), expected)
-        matches = np.exp(_log_density(curve, MIDDLES))
-        below = float(np.exp(_log_density(curve, BELOW)).sum())
-        out[fit] = generator.binomial(unlinked, matches / (matches + expected)).sum() + generator.poisson(below)
-    return out
+    expected = generator.gamma(counted + 0.5, scale, (FITS, len(seen)))
+    curves = fitted(generator.poisson(seen, (FITS, len(seen))), expected)
+    matches = np.exp(_log_density(curves, MIDDLES))
+    below = np.exp(_log_density(curves, BELOW)).sum(axis=1)
+    here = generator.binomial(unlinked, matches / (matches + expected)).sum(axis=1)
+    missed: Floats = (here + generator.poisson(below)).astype(np.float64)
+    return missed
 
 
-def _log_density(curve: Floats, at: Floats) -> Floats:
-    value: Floats = np.clip(curve[0] + curve[1] * at / 10 - curve[2] * (at / 10) ** 2, -30.0, 20.0)
+def _log_density(curves: Floats, at: Floats) -> Floats:
+    """Logarithms (fits, weights) of the densities of curves (fits, 3) at weights in bits."""
+    value: Floats = np.clip(curves @ np.stack([np.ones_like(at), at / 10, -((at / 10) ** 2)]), -30.0, 20.0)
     return value
 
 
-def _fitted(seen: NDArray[np.int64], expected: Floats) -> Floats:
-    """The curve (a, b, c) of most likelihood, with a weak prior: the density falls by a quarter per bin downwards."""
+def fitted(seen: NDArray[np.int64], expected: Floats) -> Floats:
+    """The curves (fits, 3) of most likelihood for counts (fits, bins) with `expected` strangers among them.
 
-    def loss(curve: Floats) -> tuple[float, Floats]:
-        matches = np.exp(_log_density(curve, MIDDLES))
+    Fisher scoring in bounded steps. A weak prior says that the density falls by a quarter per bin downwards.
+    """
+    basis = np.stack([np.ones_like(MIDDLES), MIDDLES / 10, -((MIDDLES / 10) ** 2)])
+    curves = np.tile(PRIOR, (len(seen), 1))
+    curves[:, 0] += np.log(np.maximum(seen[:, -3:].mean(axis=1), 0.5))
+    for _ in range(STEPS):
+        matches = np.exp(_log_density(curves, MIDDLES))
         rate = matches + expected + 1e-9
-        towards = (1 - seen / rate) * matches
-        basis = np.stack([np.ones_like(MIDDLES), MIDDLES / 10, -((MIDDLES / 10) ** 2)])
-        value = float((rate - seen * np.log(rate)).sum()) + 0.5 * ((curve[1] - 1.5) ** 2 + curve[2] ** 2)
-        return value, basis @ towards + np.array([0.0, curve[1] - 1.5, curve[2]])
-
-    start = np.array([np.log(max(float(seen[-3:].mean()), 0.5)) - 1.5, 1.5, 0.1])
-    bounds = [(-20.0, 15.0), (0.2, 15.0), (0.0, 10.0)]
-    found: Floats = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return found
+        gradient = ((seen / rate - 1) * matches) @ basis.T - PRECISION * (curves - PRIOR)
+        information = np.einsum("fb,ib,jb->fij", matches**2 / rate, basis, basis) + np.diag(PRECISION)
+        step = np.linalg.solve(information, gradient[:, :, None])[:, :, 0]
+        curves = np.clip(curves + np.clip(step, -1.0, 1.0), LEAST, MOST)
+    return curves
