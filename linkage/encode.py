@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Protocol
 
 import numpy as np
@@ -152,15 +151,13 @@ def encode_records(cleartext: Cleartext, scheme: Scheme, keys: StudyKeys) -> NDA
 
 def attribute_table(bron: str, table: pa.Table, tokens: pa.Array) -> pa.Table:
     """The attribute file of one register: token, what is counted, and the age in completed years (int16)."""
-    births = table.column("geboortedatum").to_pylist()
-    dates: list[date | None] = table.column(REFERENCE_DATE[bron]).to_pylist()
-    ages = [normalise.completed_years(birth, on) for birth, on in zip(births, dates, strict=True)]
+    births, dates = (_combined(table.column(name)) for name in ("geboortedatum", REFERENCE_DATE[bron]))
     return pa.table(
         {
             "token": tokens,
             "geslacht": table.column("geslacht"),
             "nationaliteit": table.column("nationaliteit"),
-            "leeftijd": pa.array(ages, pa.int16()),
+            "leeftijd": normalise.ages(births, dates),
             **{name: table.column(name) for name in ATTRIBUTES[bron]},
         }
     )

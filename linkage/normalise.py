@@ -1,6 +1,7 @@
 """Spelling variants away, identity kept: what is done to a value before it is keyed.
 
-Pure functions on single values. Everything here sees identities, so nothing here raises with, logs or stores a value.
+Pure functions, on single values but for `ages`. Everything here sees identities, so nothing here raises with, logs or
+stores a value.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import unicodedata
 from calendar import monthrange
 from datetime import date
 
+import numpy as np
+import pyarrow as pa
 from anyascii import anyascii
 
 # Particles carry no identity and come and go between registers (`van der Berg`, `Berg`; `El Amrani`, `Amrani`).
@@ -26,12 +29,14 @@ _NOT_WORD = re.compile(r"[^a-z0-9]+")
 UNKNOWN_SEX = frozenset({"O", ""})
 UNKNOWN_NATIONALITY = frozenset({"XXX", ""})
 
+_MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+
 BirthParts = tuple[str | None, str | None, str | None]
 
 
 def vnumber(text: str | None) -> str | None:
     """A V-number without dots and blanks; None when nothing is left."""
-    digits = "".join(c for c in text or "" if c.isdigit())
+    digits = text if text and text.isdigit() else "".join(c for c in text or "" if c.isdigit())
     return digits or None
 
 
@@ -94,3 +99,22 @@ def completed_years(birth: str | None, on: date | None) -> int | None:
     if (today >= first) != (today >= last):
         return None
     return on.year - int(year) - (today < last)
+
+
+def ages(births: pa.Array, on: pa.Array) -> pa.Array:
+    """`completed_years` of n birth dates (ISO texts) on n dates (date32), as int16; null where it is None."""
+    distinct = births.dictionary_encode()
+    known = [tuple(int(part or 0) for part in birth_parts(text)) for text in distinct.dictionary.to_pylist()]
+    rows = distinct.indices.fill_null(len(known)).to_numpy()
+    year, month, day = np.array([*known, (0, 0, 0)], dtype=np.int64)[rows].T
+    days = on.cast(pa.int32()).fill_null(0).to_numpy().astype("datetime64[D]")
+    months = days.astype("datetime64[M]")
+    this_year = months.astype("datetime64[Y]").astype(np.int64) + 1970
+    today = 100 * (months.astype(np.int64) % 12 + 1) + (days - months).astype(np.int64) + 1
+    # A part that is not known may be its first value or its last; both must give one answer.
+    first = 100 * np.maximum(month, 1) + np.maximum(day, 1)
+    last_month = np.where(month == 0, 12, month)
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    last = 100 * last_month + np.where(day == 0, _MONTH_DAYS[last_month] + (leap & (last_month == 2)), day)
+    sure = (year > 0) & ((today >= first) == (today >= last)) & np.asarray(on.is_valid())
+    return pa.array((this_year - year - (today < last)).astype(np.int16), mask=~sure)

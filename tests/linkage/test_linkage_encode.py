@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date
 
 import numpy as np
@@ -85,6 +86,22 @@ def test_any_text_normalises(text):
 )
 def test_completed_years(birth, on, age):
     assert normalise.completed_years(birth, on) == age
+    assert _age(birth, on) == age
+
+
+def _age(birth, on):
+    """The same through the columns of a register, between two other rows."""
+    births, dates = ["1950-01-31", birth, None], [date(2000, 1, 30), on, date(2000, 1, 1)]
+    ages = normalise.ages(pa.array(births, pa.string()), pa.array(dates, pa.date32())).to_pylist()
+    assert (ages[0], ages[2]) == (49, None)
+    return ages[1]
+
+
+@given(st.integers(1890, 2030), st.integers(0, 12), st.integers(0, 31), st.dates(date(1960, 1, 1), date(2040, 1, 1)))
+def test_ages_of_columns_are_those_of_each_row(year, month, day, on):
+    day = 0 if month == 0 else min(day, monthrange(year, month)[1])
+    birth = f"{year:04}-{month:02}-{day:02}"
+    assert _age(birth, on) == normalise.completed_years(birth, on)
 
 
 def test_partial_birth_dates_keep_what_is_known():
