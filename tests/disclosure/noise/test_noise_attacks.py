@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,10 +13,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from noise_reference import SECRET, STUDIES, MemoryLedger, catalogue, exact, member, policy
 from scipy.stats import beta
 
+import disclosure
 from disclosure.ledger import Ledger
 from disclosure.log import Log, set_up_log
 from disclosure.noise import protect_noisy
@@ -178,6 +182,38 @@ def test_fifty_cases_of_one_person_cost_and_show_no_more_than_one() -> None:
     assert max(int(values.sum()) for values in found.values()) == 1
     micro = Microdata(population, read_tables(population, tables), Picker(SECRET, "snapshot", population.id))
     assert int(micro.further_units().sum()) <= population.units - 1
+
+
+def test_codes_that_are_merged_after_the_bound_do_not_lift_it() -> None:
+    """The pattern of OpenDP's issue 2949: contributions are truncated, then a column is redefined, and the bound is gone.
+
+    Here nothing is redefined after a person's row was picked: somebody with a row under every code of every column, also of
+    codes that the policy merges or leaves to another category, still moves each vector by one.
+    """
+    for population in policy("nr2015").populations:
+        tables = {}
+        for name, table in exact("nr2015").items():
+            codes = [table.categories[column] for column in table.dimensions]
+            rows = [dict(zip(table.dimensions, key, strict=True)) for key in itertools.product(*codes)]
+            extra = pd.DataFrame(rows).assign(person_id=10**9)
+            if "waarde" in table.micro:
+                extra["waarde"] = 90
+            tables[name] = replace(table, micro=pd.concat([table.micro, extra], ignore_index=True))
+        before, after = counts(population, exact("nr2015")), counts(population, tables)
+        for vector, values in before.items():
+            assert np.abs(after[vector] - values).sum() <= 1, vector
+
+
+def test_opendps_dataframe_layer_where_that_pattern_lives_is_used_nowhere() -> None:
+    """One module asks OpenDP for anything: two integer mechanisms and a conversion."""
+    room = Path(disclosure.__file__).parent
+    users = {path.name for path in room.rglob("*.py") if re.search(r"^\s*(import|from) opendp", path.read_text(), re.M)}
+    assert users == {"mechanisms.py"}
+    asked = set(re.findall(r"\bdp\.\w+(?:\.make_\w+)?", (room / "noise" / "mechanisms.py").read_text()))
+    assert asked == {
+        "dp.enable_features", "dp.vector_domain", "dp.atom_domain", "dp.l1_distance", "dp.l2_distance",
+        "dp.m.make_gaussian", "dp.m.make_laplace", "dp.c.make_zCDP_to_approxDP",
+    }  # fmt: skip
 
 
 def spend(folder: Path, snapshot: str, act: Callable[[Path], object] | None = None) -> None:
