@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from disclosure.memo import read_certificate
 from disclosure.noise.plan import PlanRow, plan
 from disclosure.states import Release
 from flows.decide import require_certificate
@@ -25,13 +23,12 @@ from flows.difference import (
     seen_before,
     unremarkable,
 )
-from flows.people import role_of
 from flows.published import Edition, Tables, attack_published
 from flows.releases import Found, locate
+from flows.review_certificate import review_certificate
 from flows.settings import Settings
 from flows.state import State, open_state
 
-READERS = ("checker", "auditor")
 NEARLY_SPENT = 0.1
 SURE = ", 19 times out of 20"
 
@@ -50,7 +47,7 @@ def print_review(settings: Settings, ref: str, study_ref: str | None) -> None:
         tables = found.tables("restricted")
         changes = list(compare(earlier[-1][1] if earlier else {}, tables, rules.threshold))
         good, bad = _sort(
-            _certificate(state, release),
+            review_certificate(state, release, tables, earlier, rules),
             _attack(release, tables, earlier, rules),
             _rules(release, rules),
             _changes(changes, earlier),
@@ -80,40 +77,8 @@ def _sort(*found: Iterable[Sentence]) -> tuple[list[str], list[str]]:
     return [text for good, text in sentences if good], [text for good, text in sentences if not good]
 
 
-def _certificate(state: State, release: Release) -> Iterator[Sentence]:
-    role = role_of(state)
-    audiences = [leaf["body"]["audience"] for leaf in _bodies(state, "attacked", release)]
-    if not audiences:
-        yield True, "Certificate: none of its own; its blanks are those of an earlier run, or its regime has none."
-    for audience in dict.fromkeys(audiences):
-        if role not in READERS:
-            yield (
-                True,
-                (
-                    f"Certificate ({audience}): not read, because it says which blanks are primary; {state.actor} is no "
-                    "registered checker or auditor."
-                ),
-            )
-            continue
-        content: dict[str, Any] = json.loads(read_certificate(state.log, release.id, audience, state.actor, role))
-        yield _result(content, audience)
-
-
 def _bodies(state: State, kind: str, release: Release) -> list[dict[str, Any]]:
     return [dict(leaf) for leaf in state.leaves(kind=kind, release=release.id)]
-
-
-def _result(content: dict[str, Any], audience: str) -> Sentence:
-    attack, blanks = content.get("attack", {}), content.get("blanks", [])
-    fallen = attack.get("outsider", 0) + attack.get("insiders", 0) + attack.get("untried", 0)
-    primary = sum(bool(blank.get("primary")) for blank in blanks)
-    closed = [blank for blank in blanks if blank.get("primary") and blank.get("low", 0) == blank.get("high", 1)]
-    if not attack.get("certified") or fallen or closed:
-        return False, f"Certificate ({audience}): {fallen + len(closed)} small count(s) can be worked out; reject this."
-    return True, (
-        f"Certificate ({audience}): nothing can be worked out. {primary} of {len(blanks)} blanks are small themselves; "
-        f"{attack.get('people', 0)} possible insiders ({content.get('insider')}) tried; reading it was logged."
-    )
 
 
 def _attack(

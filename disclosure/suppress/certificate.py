@@ -13,7 +13,9 @@ from disclosure.suppress.problem import Insider, Objective
 from disclosure.suppress.system import System, describe
 from schemas.errors import DisclosureRefused
 
-__all__ = ["certificate_of", "refuse_exposed", "secrets_of"]
+VERSION = 2
+
+__all__ = ["VERSION", "certificate_of", "refuse_exposed", "secrets_of"]
 
 
 def refuse_exposed(system: System, found: Attack) -> None:
@@ -31,10 +33,14 @@ def refuse_exposed(system: System, found: Attack) -> None:
 def certificate_of(
     system: System, choice: Choice, found: Attack, objective: Objective, insider: Insider
 ) -> dict[str, Any]:
-    """JSON-able: every blank that is published somewhere with the range that witnesses showed, and how good the pattern is."""
+    """JSON-able: every blank that is published somewhere with the range that witnesses showed, and how good the pattern is.
+
+    `insiders`: who alone, or which two, stand behind a blank, as numbers that mean nothing elsewhere, and how much they know it to
+    be: what a review needs in order to attack as they would, and nothing else of the true values.
+    """
     blanks = np.flatnonzero(choice.blank & ~system.hidden).tolist()
     return {
-        "version": 1,
+        "version": VERSION,
         "objective": objective,
         "insider": insider,
         "measure": choice.measure,
@@ -52,4 +58,16 @@ def certificate_of(
             }
             for cell in blanks
         ],
+        "insiders": _insiders(system, choice, insider),
     }  # fmt: skip
+
+
+def _insiders(system: System, choice: Choice, insider: Insider) -> list[dict[str, Any]]:
+    most = {"none": 0, "person": 1, "pair": 2}[insider]
+    numbers: dict[int, int] = {}
+    found = []
+    for cell in np.flatnonzero(choice.blank & (system.people >= 1) & (system.people <= most)).tolist():
+        people = dict.fromkeys((int(system.first[cell]), int(system.last[cell])))
+        who = [numbers.setdefault(person, len(numbers)) for person in people]
+        found.append({"cell": describe(system.keys[cell]), "people": who, "units": int(system.values[cell])})
+    return found
