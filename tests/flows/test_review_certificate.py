@@ -11,6 +11,7 @@ import pytest
 from disclosure.suppress.printed import read_edition
 from disclosure.suppress.system import describe
 from flows.cli import main
+from flows.state import State
 from schemas.catalogue import load_catalogue
 from schemas.policy_suppression import SuppressionPolicy
 from schemas.study import load_study, resource
@@ -87,18 +88,13 @@ def test_blanks_that_are_used_again_are_reviewed_with_the_certificate_of_their_o
     """The same registers and policy under another version: the pattern is the first one's, and so is its certificate."""
     monkeypatch.setattr(invented_release, "CERTIFICATE", certificate(tables(), SMALL, known=SMALL))
     propose(tmp_path / "state", tmp_path / "out", "r1", tables())
-    appended = invented_release.keep_certificate
-    monkeypatch.setattr(
-        invented_release, "keep_certificate", lambda store, release, *rest: appended(store, "r1", *rest)
-    )
-    from flows.state import State
-
     append = State.append
-    monkeypatch.setattr(
-        State, "append", lambda self, kind, *rest: None if kind == "attacked" else append(self, kind, *rest)
-    )
-    propose(tmp_path / "state", tmp_path / "out", "r2", tables())
-    monkeypatch.undo()
-    monkeypatch.setenv("SCHAKEL_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("COLUMNS", "400")
+    with (
+        monkeypatch.context() as patched
+    ):  # the second run uses the pattern again: it attacks nothing and certifies nothing
+        patched.setattr(invented_release, "keep_certificate", lambda store, release, *rest: None)
+        patched.setattr(
+            State, "append", lambda self, kind, *rest: None if kind == "attacked" else append(self, kind, *rest)
+        )
+        propose(tmp_path / "state", tmp_path / "out", "r2", tables())
     assert "Certificate (restricted, of r1, whose blanks these are)" in review("r2")
