@@ -7,9 +7,11 @@ record are its spellings. An *entity* is one distinct record of a register.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from linkage.fields import Field, Scheme, field_columns
@@ -95,14 +97,21 @@ def load_views(linkage: dict[str, pa.Table], scheme: Scheme) -> dict[str, Views]
 
 
 def _subject_codes(linkage: dict[str, pa.Table]) -> dict[str, Index]:
-    dictionary: dict[bytes, int] = {}
-    out = {}
-    for bron in sorted(linkage):
-        subjects = linkage[bron].column("subject").to_pylist()
-        out[bron] = np.array(
-            [-1 if s is None else dictionary.setdefault(s, len(dictionary)) for s in subjects], np.int64
-        )
-    return out
+    names = sorted(linkage)
+    columns = [linkage[bron].column("subject").combine_chunks() for bron in names]
+    _, codes = _ranked(pa.concat_arrays([pa.array([], pa.binary(32)), *columns]))
+    ends = np.cumsum([0, *(len(column) for column in columns)])
+    return {bron: codes[ends[place] : ends[place + 1]] for place, bron in enumerate(names)}
+
+
+def _ranked(pseudonyms: pa.Array) -> tuple[list[bytes], Index]:
+    """The distinct pseudonyms, sorted, and the place of each row's among them, -1 where there is none."""
+    distinct = pseudonyms.dictionary_encode()
+    order = pc.array_sort_indices(distinct.dictionary)
+    place = np.full(len(order) + 1, -1, dtype=np.int64)
+    place[order.to_numpy()] = np.arange(len(order))
+    codes: Index = place[distinct.indices.fill_null(len(order)).to_numpy()]
+    return distinct.dictionary.take(order).to_pylist(), codes
 
 
 def _load(bron: str, table: pa.Table, subject: Index, scheme: Scheme) -> Views:
@@ -113,16 +122,15 @@ def _load(bron: str, table: pa.Table, subject: Index, scheme: Scheme) -> Views:
         for name, width in field_columns(part):
             words[name] = words_of(table.column(name), width)
         present[part.name] = np.asarray(table.column(_main_column(part)).combine_chunks().is_valid(), dtype=bool)
-    record_bytes = table.column("record").to_pylist()
-    records = sorted(set(record_bytes))
-    place = {record: code for code, record in enumerate(records)}
-    row_entity = np.array([place[record] for record in record_bytes], dtype=np.int64)
-    keys = np.hstack([row_entity[:, None].view(np.uint64), subject[:, None].view(np.uint64), *words.values()])
-    _, first, row_view = np.unique(
-        np.ascontiguousarray(keys).view(np.dtype((np.void, keys.shape[1] * 8))).ravel(),
-        return_index=True,
-        return_inverse=True,
-    )
+    records, row_entity = _ranked(table.column("record").combine_chunks())
+    whole = np.zeros(len(row_entity), dtype=np.uint64)
+    for column in (subject[:, None].view(np.uint64), *words.values()):
+        whole = mixed(column, whole)
+    order = np.lexsort((whole, row_entity))
+    starts = _differs(row_entity[order]) | _differs(whole[order])
+    first = order[starts]
+    row_view = np.empty(len(order), dtype=np.int64)
+    row_view[order] = np.cumsum(starts) - 1
     return Views(
         bron=bron,
         words={name: column[first] for name, column in words.items()},
@@ -130,9 +138,16 @@ def _load(bron: str, table: pa.Table, subject: Index, scheme: Scheme) -> Views:
         subject=subject[first],
         entity=row_entity[first],
         records=records,
-        row_view=row_view.astype(np.int64),
+        row_view=row_view,
         tokens=table.column("token").combine_chunks(),
     )
+
+
+def _differs(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which sorted values differ from the one before, the first included."""
+    out = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=out[1:])
+    return out
 
 
 def _main_column(field: Field) -> str:
