@@ -1,4 +1,4 @@
-"""Attacks that count: how often an encoding occurs, how many bits it has, which bits come together.
+"""Attacks that count: how often an encoding occurs, how many bits it has, how often a field's value.
 
 Each answers with a place in the list per register row; ties are broken by a seeded draw, which is guessing.
 """
@@ -9,17 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
-from benchmarks.attacks.people import Index, People
-from linkage.bloom import Words, bigrams
-from linkage.normalise import name_tokens
-
-# Frequent grams that the miner goes after, and how far a set of bits may fall behind its gram's count.
-MINED_GRAMS = 40
-MOST_BITS = 12
-LOSS = 0.9
+from benchmarks.attacks.people import Index
+from linkage.bloom import Words
 
 
 def by_frequency(register: list[Words], listed: list[Words], generator: np.random.Generator) -> Index:
@@ -64,56 +56,3 @@ def by_field_frequency(
         score += (mine[:, None] == theirs[None, :]) * rarity[None, :]
     place: Index = score.argmax(axis=1)
     return place
-
-
-def by_patterns(register: list[Words], listed: People, generator: np.random.Generator) -> Index:
-    """Pattern mining: bits that occur together as often as a frequent gram of the list are that gram.
-
-    After Christen, Ranbaduge, Vatsalan and Schnell (2018), with a greedy search for the sets of bits. Rows are then
-    matched to the people whose frequent grams agree best.
-    """
-    bits = np.unpackbits(np.ascontiguousarray(np.hstack(register)).view(np.uint8), axis=1).astype(bool)
-    holds = _holds(listed)
-    share = holds.mean(axis=0)
-    has = np.zeros((len(bits), holds.shape[1]), dtype=np.float32)
-    used = np.zeros(bits.shape[1], dtype=bool)
-    for gram in np.argsort(-share):
-        has[:, gram] = _mined(bits, used, float(share[gram]))
-    score = has @ holds.T.astype(np.float32) - has @ (1 - holds.T.astype(np.float32)) * 0.5
-    score += generator.random(score.shape, dtype=np.float32) * 1e-3
-    rows, places = linear_sum_assignment(score, maximize=True)
-    out = np.full(len(bits), -1, dtype=np.int64)
-    out[rows] = places
-    return out
-
-
-def _holds(people: People) -> NDArray[np.bool_]:
-    """Which people have which of the most frequent bigrams, shape (n, grams)."""
-    rows = [
-        {gram for text in pair for part in name_tokens(text) for gram in bigrams(part)}
-        for pair in zip(people.columns["surname"], people.columns["given"], strict=True)
-    ]
-    frequent = [gram for gram, _ in Counter(gram for row in rows for gram in row).most_common(MINED_GRAMS)]
-    return np.array([[gram in row for gram in frequent] for row in rows], dtype=bool).reshape(len(rows), len(frequent))
-
-
-def _mined(bits: NDArray[np.bool_], used: NDArray[np.bool_], share: float) -> NDArray[np.bool_]:
-    """Rows in which a set of unused bits, grown greedily from the bit nearest to `share`, is all set."""
-    frequency = bits.mean(axis=0)
-    fitting = np.flatnonzero(~used & (frequency >= share * LOSS))
-    if not len(fitting):
-        return np.zeros(len(bits), dtype=bool)
-    first = fitting[np.argmin(np.abs(frequency[fitting] - share))]
-    rows = bits[:, first].copy()
-    chosen = [first]
-    for _ in range(MOST_BITS - 1):
-        together = bits[rows].sum(axis=0)
-        together[chosen] = -1
-        together[used] = -1
-        best = int(np.argmax(together))
-        if together[best] < LOSS * min(rows.sum(), share * len(bits)):
-            break
-        rows &= bits[:, best]
-        chosen.append(best)
-    used[chosen] = True
-    return rows

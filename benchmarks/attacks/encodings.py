@@ -26,7 +26,7 @@ Encoding = Callable[[People, StudyKeys], list[Words]]
 Matrix = NDArray[np.float32]
 
 
-def _grams(people: People) -> list[list[str]]:
+def grams_of(people: People) -> list[list[str]]:
     """Bigrams of both names, placed digits of the birth date, sex and nationality."""
     rows = []
     for surname, given, birth, sex, nationality in zip(*people.columns.values(), strict=True):
@@ -38,11 +38,11 @@ def _grams(people: People) -> list[list[str]]:
 
 
 def _clk(people: People, keys: StudyKeys) -> list[Words]:
-    return [FilterMaker(keys.derive("clk", ""), RECORD_BITS, RECORD_HASHES).filters(_grams(people))]
+    return [FilterMaker(keys.derive("clk", ""), RECORD_BITS, RECORD_HASHES).filters(grams_of(people))]
 
 
 def _tmh(people: People, keys: StudyKeys) -> list[Words]:
-    return [MinHasher(keys.derive("tmh", ""), RECORD_BITS, 0.0).encode([""] * len(people), _grams(people))]
+    return [MinHasher(keys.derive("tmh", ""), RECORD_BITS, 0.0).encode([""] * len(people), grams_of(people))]
 
 
 def _dual(people: People, keys: StudyKeys, flip: float) -> dict[str, Words]:
@@ -57,6 +57,10 @@ ENCODINGS: dict[str, Encoding] = {
     "dual2": lambda people, keys: list(_dual(people, keys, 0.0).values()),
     "dual2+blip": lambda people, keys: list(_dual(people, keys, DUAL_FLIP).values()),
 }
+
+
+# The salted encodings, with the share of their bits that is flipped.
+FLIPS = {"salted": 0.0, "dual2": 0.0, "dual2+blip": DUAL_FLIP}
 
 
 def similarities(left: list[Words], right: list[Words]) -> Matrix:

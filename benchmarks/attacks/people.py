@@ -45,13 +45,18 @@ def people_of(events: pa.Table, key: str) -> People:
     )
 
 
-def synthetic(folder: Path, people: int, seed: int) -> People:
-    """Invented people of the first study's IND register, written to the new folder `folder` on the way."""
+def synthetic(folder: Path, people: int, seed: int, first_january: float = 0.0) -> People:
+    """Invented people of the first study's IND register, written to the new folder `folder` on the way.
+
+    first_january: the share whom every register has as born on 1 January.
+    """
     from schemas.intake import read_registers
     from schemas.study import load_study
-    from schemas.synth import PRESETS, synthesise
+    from schemas.synth import PRESETS, Population, synthesise
 
-    synthesise(folder, people=people, seed=seed, dirt=PRESETS["reference"])
+    synthesise(
+        folder, people=people, seed=seed, dirt=PRESETS["reference"], population=Population(first_january=first_january)
+    )
     return people_of(read_registers(load_study("nr2015"), folder).registers["IND"], "vnummer")
 
 

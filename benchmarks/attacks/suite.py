@@ -9,14 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.attacks import counting
-from benchmarks.attacks.encodings import ENCODINGS, similarities
+from benchmarks.attacks.encodings import ENCODINGS, FLIPS, similarities
 from benchmarks.attacks.graph import match
+from benchmarks.attacks.patterns import by_patterns
 from benchmarks.attacks.people import Index, People, Scene, scene
+from benchmarks.attacks.salts import by_salts
 from linkage.bloom import value_hash
 from linkage.keys import StudyKeys
 
 SCENES = ("equal", "containing", "overlapping")
 KNOWN = (0.0, 0.1, 0.3)
+# The other encodings are there to compare: without known pairs, and with most.
+ENDS = (0.0, 0.3)
+HANDED_OVER = "dual2+blip"
 OWNER = StudyKeys(b"the owners' key, not the attack's"[:32], "attack")
 ATTACKER = StudyKeys(b"a key that the attacker made up!"[:32], "attack")
 
@@ -46,6 +51,26 @@ def run(people: People, size: int, encodings: tuple[str, ...], seed: int, *, cle
         yield _field_frequency(setting, seed)
 
 
+def run_salts(people: People, size: int, encoding: str, seed: int) -> Iterator[Outcome]:
+    """The attack on salts alone, on one salted encoding: the one that a population can help."""
+    for name in SCENES:
+        setting = scene(name, people, size, seed)
+        register = ENCODINGS[encoding](setting.register, OWNER)
+        for given, pairs in _given(setting, KNOWN, np.random.Generator(np.random.PCG64(seed))):
+            place = by_salts(register, setting.listed, FLIPS[encoding], pairs)
+            yield _outcome(setting, encoding, "salts", place, given, None)
+
+
+def _given(
+    setting: Scene, shares: tuple[float, ...], generator: np.random.Generator
+) -> Iterator[tuple[Index, dict[int, int]]]:
+    """Known pairs drawn among the register rows that are on the list: the rows, and row -> place."""
+    on_list = np.flatnonzero(setting.truth >= 0)
+    for share in shares:
+        given = generator.choice(on_list, int(share * len(on_list)), replace=False)
+        yield given, {int(row): int(setting.truth[row]) for row in given}
+
+
 def pooled(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Outcomes of repeated draws of a scene as one, over all their rows, in order of first appearance."""
     groups: dict[tuple[object, ...], list[Outcome]] = {}
@@ -69,21 +94,23 @@ def _on(setting: Scene, encoding: str, seed: int, *, clear: bool) -> Iterator[Ou
     nobody = np.zeros(0, dtype=np.int64)
     for attack, place in (
         ("frequency", counting.by_frequency(register, listed, generator)),
-        ("patterns", counting.by_patterns(register, setting.listed, generator)),
+        ("patterns", by_patterns(register, setting.listed, generator)),
     ):
         yield _outcome(setting, encoding, attack, place, nobody, None)
     mine, theirs = similarities(register, register), similarities(listed, listed)
-    on_list = np.flatnonzero(setting.truth >= 0)
-    for share in KNOWN:
-        given = generator.choice(on_list, int(share * len(on_list)), replace=False)
-        pairs = {int(row): int(setting.truth[row]) for row in given}
+    for given, pairs in _given(setting, KNOWN if encoding == HANDED_OVER else ENDS, generator):
         for sparse in (False, True):
-            place = match(mine, theirs, pairs, sparse=sparse).place
+            place = match(mine, theirs, pairs, sparse=sparse)
             yield _outcome(setting, encoding, f"graph{' (sparse)' if sparse else ''}", place, given, None)
+        if encoding in FLIPS:
+            place = by_salts(register, setting.listed, FLIPS[encoding], pairs)
+            yield _outcome(setting, encoding, "salts", place, given, None)
     if clear:
         allowed = _same(setting)
-        place = match(mine, theirs, None, allowed).place
-        yield _outcome(setting, encoding, "graph", place, nobody, allowed)
+        yield _outcome(setting, encoding, "graph", match(mine, theirs, None, allowed), nobody, allowed)
+        if encoding in FLIPS:
+            place = by_salts(register, setting.listed, FLIPS[encoding], None, allowed)
+            yield _outcome(setting, encoding, "salts", place, nobody, allowed)
 
 
 def _same(setting: Scene) -> NDArray[np.bool_]:

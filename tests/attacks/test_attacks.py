@@ -26,7 +26,7 @@ def _named(people, encoding: str, name: str, known: float = 0.0, size: int = 250
     on_list = np.flatnonzero(setting.truth >= 0)
     given = on_list[: int(known * len(on_list))]
     pairs = {int(row): int(setting.truth[row]) for row in given}
-    place = match(similarities(register, register), similarities(listed, listed), pairs).place
+    place = match(similarities(register, register), similarities(listed, listed), pairs)
     rest = np.setdiff1d(on_list, given)
     return float((place[rest] == setting.truth[rest]).mean())
 
@@ -76,7 +76,7 @@ def test_counting_finds_what_is_skewed():
 
 def test_the_suite_reports_every_attack_beside_guessing(people):
     outcomes = list(run(people, 120, ("dual2+blip",), 3, clear=True))
-    assert {o.attack for o in outcomes} == {"frequency", "patterns", "graph", "graph (sparse)"}
+    assert {o.attack for o in outcomes} == {"frequency", "patterns", "graph", "graph (sparse)", "salts"}
     assert {(o.scene, o.known) for o in outcomes} >= {("equal", 0.0), ("overlapping", 0.3), ("containing", 0.1)}
     clear = [o for o in outcomes if o.clear]
     assert all(o.guessing > 0.3 for o in clear)
