@@ -123,12 +123,7 @@ class _Study:
             Microdata(population, rows, Picker(hashlib.sha256(bytes([pick])).digest(), "coverage", population.id))
             for pick in range(_PICKS if population.units > 1 else 1)
         ]
-        self.truth = np.concatenate(
-            [
-                _exact(population, vector, self.layout.blocks[vector.id], tables, self.micros[0])
-                for vector in population.vectors
-            ]
-        )
+        self.truth = exact_cells(population, self.layout, tables, self.micros[0])
         self.noise: dict[bytes, Noise] = {}
 
     def draws(self, repetitions: int) -> Iterator[Estimate]:
@@ -211,6 +206,14 @@ class _Study:
 
 def _class(truth: int) -> str:
     return next((name for name, upper in zip(CLASSES, _UPPER, strict=False) if truth <= upper), "100+")
+
+
+def exact_cells(
+    population: Population, layout: Layout, tables: Mapping[str, ExactTable], micro: Microdata
+) -> np.ndarray:
+    """The exact cells of a population in the order of its layout, all units included: int64."""
+    parts = [_exact(population, vector, layout.blocks[vector.id], tables, micro) for vector in population.vectors]
+    return np.concatenate(parts)
 
 
 def _exact(

@@ -30,6 +30,7 @@ USEFUL_SHARE = 0.2
 DELTA = 1e-6
 # The published number is whole: it is off by k or less when the estimate is off by less than k and a half.
 _ROUNDING = 0.5
+_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,23 @@ def plan(
         rows += [_mean_row(found, mean, policy.confidence) for mean in population.means]
         populations.append(_population(found, policy.confidence, years, window))
     return Plan(tuple(rows), tuple(populations), tuple(_warning(row) for row in rows if not row.useful))
+
+
+def coarse(population: Population, cells: np.ndarray) -> tuple[int, int]:
+    """(numbers that would be too coarse, all numbers) of the tables whose cells are all shown, were these the true cells.
+
+    cells: counts in the order of the layout, of invented or published people; further units belong anywhere.
+    """
+    found = _without_data(build(population))
+    further = _further_variance(population)
+    bad = numbers = 0
+    for target in found.layout.targets:
+        rows = [sums for sums in target.sums if sums.any() and target.table.show_from is None]
+        for sums in rows:
+            half = _half(found, sums, 1 / len(rows), further, _CONFIDENCE)
+            bad += half > max(USEFUL_COUNT, USEFUL_SHARE * float(sums @ cells))
+        numbers += len(rows)
+    return int(bad), numbers
 
 
 def limits(policy: NoisePolicy) -> dict[str, float]:
