@@ -24,6 +24,8 @@ class Run:
     name: str
     state: str
     seconds: float
+    due: str
+    """The moment for which the schedule made it (ISO 8601)."""
 
 
 class Runs:
@@ -83,7 +85,11 @@ class Runs:
         wait_until(lambda: self.state(run) in ENDED, RUN_SECONDS, f"the run of {study} ends")
         about = self._ask(f"/flow_runs/{run}")
         began, ended = (datetime.fromisoformat(about[key]) for key in ("start_time", "end_time"))
-        return Run(about["name"], about["state_name"], (ended - began).total_seconds())
+        return Run(about["name"], about["state_name"], (ended - began).total_seconds(), about["expected_start_time"])
+
+    def started_at(self, due: str, study: str) -> int:
+        """How many runs of a study there are for one moment."""
+        return sum(run["expected_start_time"] == due for run in self._runs(self._deployment(study)["id"]))
 
     def _runs(self, deployment: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._ask("/flow_runs/filter", {"deployments": {"id": {"any_": [deployment]}}})

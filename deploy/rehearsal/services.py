@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import os
@@ -70,23 +71,26 @@ class Services:
                 command, env=environment, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )  # fmt: skip
-        self.closing.append(lambda: kill_group(process))
+        self.closing.append(lambda: kill_all(process))
         return process
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, where: Path = ROOT) -> str:
         """A command in the services' environment; its standard output. NotAsPromised with its error if it fails."""
-        done = subprocess.run(command, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=self.environment, cwd=where, capture_output=True, text=True, check=False)
         if done.returncode:
             raise NotAsPromised(f"{' '.join(command[1:4])} ended with {done.returncode}: {done.stderr.strip()[-400:]}")
         return done.stdout
 
 
-def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL to a process and everything it started."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+def kill_all(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to a process and everything it started, in whatever group, as `KillMode=control-group` would."""
+    doomed = [process.pid]
+    for parent in doomed:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            doomed += [int(child) for child in children.read_text().split()]
+    for pid in doomed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.wait()
 
 
@@ -209,13 +213,22 @@ def prefect_server(services: Services) -> str:
         "PREFECT_SERVER_API_AUTH_STRING": password,
         "PREFECT_API_AUTH_STRING": password,
     }
-    services.start(
-        "prefect-server", _server_python(), "-m", "prefect", "server", "start", "--host", LOCAL, "--port", str(port),
-        "--no-ui", without="PYTHONPATH",
+    _serve(services, "prefect-server", port)
+    return services.environment["PREFECT_API_URL"]
+
+
+def second_server(services: Services) -> subprocess.Popen[bytes]:
+    """Another server, hence another scheduler, on the same database."""
+    return _serve(services, "second-server", free_port())
+
+
+def _serve(services: Services, name: str, port: int) -> subprocess.Popen[bytes]:
+    process = services.start(
+        name, _server_python(), "-m", "prefect", "server", "start", "--host", LOCAL, "--port", str(port), "--no-ui",
+        without="PYTHONPATH",
     )  # fmt: skip
-    address = services.environment["PREFECT_API_URL"]
-    wait_until(lambda: status(f"{address}/health") == 200, SERVER_SECONDS, "the Prefect server answers")
-    return address
+    wait_until(lambda: status(f"http://{LOCAL}:{port}/api/health") == 200, SERVER_SECONDS, "the Prefect server answers")
+    return process
 
 
 def _server_python() -> str:
