@@ -66,11 +66,11 @@ class Visitor:
 class Site:
     """The portal over a state folder."""
 
-    def __init__(self, premises: Premises, store: Store) -> None:
+    def __init__(self, premises: Premises, store: Store, settings: PortalSettings | None = None) -> None:
         self.premises, self.store = premises, store
         self.now = [1_000_000.0]
-        settings = PortalSettings.from_environment(premises.state, *SETTINGS, environment={})
-        self.app = create_app(settings, store, Desk(premises.settings()), Limiter(clock=lambda: self.now[0]))
+        chosen = settings or PortalSettings.from_environment(premises.state, *SETTINGS, environment={})
+        self.app = create_app(chosen, store, Desk(premises.settings()), Limiter(clock=lambda: self.now[0]))
         self.portal = self.app.state.portal
 
     def visitor(self, host: str = "127.0.0.1") -> Visitor:
@@ -102,9 +102,9 @@ def premises(tmp_path_factory: pytest.TempPathFactory) -> Premises:
 
 
 @contextmanager
-def opened(premises: Premises) -> Iterator[Site]:
+def opened(premises: Premises, settings: PortalSettings | None = None) -> Iterator[Site]:
     store = open_store(premises.state)
-    site = Site(premises, store)
+    site = Site(premises, store, settings)
     try:
         yield site
     finally:

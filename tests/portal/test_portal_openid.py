@@ -12,14 +12,10 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import httpx
 import pytest
 
-from disclosure.store import open_store
-from flows.portal import Desk
-from portal.app import create_app
 from portal.auth import LoginRefused, user_of
-from portal.limits import Limiter
 from portal.settings import PortalSettings
 from portal.web import COOKIE
-from tests.portal.conftest import ADDRESS, Site, Visitor
+from tests.portal.conftest import ADDRESS, Site, Visitor, opened
 from tests.portal.premises import PUBLISHED, Premises, moved
 from tests.portal.tools import provider
 
@@ -86,14 +82,8 @@ def house(
             "SCHAKEL_PORTAL_OIDC_SECRET_FILE": str(secret), "SCHAKEL_PORTAL_OIDC_NAME_CLAIM": "preferred_username",
         }  # fmt: skip
         settings = PortalSettings.from_environment(mine.state, "127.0.0.1", 8420, found)
-        store = open_store(mine.state)
-        site = Site.__new__(Site)
-        site.premises, site.store, site.now = mine, store, [0.0]
-        site.app = create_app(settings, store, Desk(mine.settings()), Limiter(clock=lambda: site.now[0]))
-        site.portal = site.app.state.portal
-        yield House(site, issuer)
-        site.portal.sessions.close()
-        store.close()
+        with opened(mine, settings) as site:
+            yield House(site, issuer)
 
 
 @pytest.fixture(autouse=True)
