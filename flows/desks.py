@@ -29,7 +29,7 @@ LINKAGE = "linkage/"
 ATTRIBUTES = "attributes/"
 KEYS = "keys/"
 ERROR = "error"
-LINK_TABLES = ("persons", "deterministic", "known", "review")
+LINK_TABLES = ("persons", "deterministic", "known", "review", "uncertain")
 _BY_EXIT_CODE = {kind.exit_code: kind for kind in (UsageError, InputRefused, StepFailed)}
 
 
@@ -75,7 +75,8 @@ def link_at_desk(linkage: dict[str, bytes], known: pa.Table | None) -> Links:
 
 
 def _ask(desk: str, blobs: dict[str, bytes]) -> dict[str, bytes]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    # A desk is told what it needs: where the state, its keys and its database lie is for whoever runs it.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SCHAKEL_"))}
     with subprocess.Popen(
         [sys.executable, "-m", "flows.desk", desk],
         stdin=subprocess.PIPE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,10 @@ from disclosure.memo import Memo
 from disclosure.store import private_folder, write_private
 from flows import registers
 from flows.desks import Encoded, encode_at_desk, link_at_desk
+from flows.doubt import spread_of
 from flows.job import CODE_VERSION, Job, make_job
+from flows.link_report import linkage_report, write_report
+from flows.packing import unpack_protected
 from flows.progress import Progress
 from flows.retention import PACKAGE, marked, note_outputs
 from flows.runs import one_run_at_a_time
@@ -29,9 +32,11 @@ from linkage.fields import SEPARATE
 from linkage.keys import create_key, load_key
 from linkage.link import Links, links_file
 from linkage.package import packages_in, read_manifest, read_package, write_package
+from schemas.catalogue import load_catalogue
 from schemas.errors import UsageError
 from schemas.quarantine import QuarantineLimit, write_quarantine
-from schemas.study import load_study
+from schemas.study import load_study, resource
+from tabulation.shares import linked_shares
 from tabulation.tabulate import tabulate
 
 
@@ -49,17 +54,23 @@ def write_exact_tables(study_ref: str, data: Path, out: Path) -> int:
         return len(tables)
 
 
-def write_links(study_ref: str, data: Path, out: Path) -> int:
-    """`out`: bron, sleutel, person_id, weight, one row per record, 0600; returns the rows. A leaf records it."""
+def write_links(study_ref: str, data: Path, out: Path, report: Path | None = None) -> int:
+    """`out`: bron, sleutel, person_id, weight, one row per record, 0600; returns the rows. A leaf records it.
+
+    report: a folder for what `flows.link_report` writes.
+    """
     if out.is_dir():
         raise UsageError(f"{out} is a folder; name the Parquet file to write.")
     with _linked(study_ref, data, with_keys=True) as (job, state, encoded, links):
+        if report is not None:
+            _report(report, job, state, encoded, links)
         table = links_file(links, encoded.keys)
         content = parquet_bytes(marked(table, "links"))
         _private(out.absolute().parent)
         note_outputs(state, "links", [out])
         write_private(out, content)
-        body: dict[str, object] = {"registers": sorted(encoded.keys), "file": hashlib.sha256(content).hexdigest()}
+        digest = _digest(state.keys(job.study.id).derive("links file", ""), content)
+        body: dict[str, object] = {"registers": sorted(encoded.keys), "file": digest}
         state.append("links_exported", body, job.study.id)
         return int(table.num_rows)
 
@@ -100,7 +111,20 @@ def _encoded_apart(job: Job, state: State) -> Encoded:
     return encoded
 
 
-def link_packages(study_ref: str, folders: list[Path], agencies: list[Path], out: Path) -> int:
+def _report(folder: Path, job: Job, state: State, encoded: Encoded, links: Links) -> None:
+    """Shares and intervals need attributes; intervals stand beside what a release of these registers shows."""
+    _private(folder)
+    exact = tabulate(encoded.attributes, links.persons, job.study, job.catalogue)
+    pattern = state.memo(job.study.id).pattern(str(encoded.facts["snapshot"]), job.policy_digest)
+    shown = {} if pattern is None else unpack_protected(pattern)
+    spread = spread_of(job, encoded.attributes, links, exact) if shown else {}
+    shares = linked_shares(encoded.attributes, links.persons, job.catalogue.vocabulary.variables["leeftijd"])
+    write_report(folder, links, linkage_report(links, shares, spread, shown), job.catalogue)
+
+
+def link_packages(
+    study_ref: str, folders: list[Path], agencies: list[Path], out: Path, report: Path | None = None
+) -> int:
     """`out` as `write_links` makes it, from packages: `sleutel` is the keyed record pseudonym in hex; returns the rows.
 
     agencies: PEM files with the public keys of those who encoded; packages of this installation need none.
@@ -122,6 +146,10 @@ def link_packages(study_ref: str, folders: list[Path], agencies: list[Path], out
                 raise UsageError(f"{package} is a second package of {bron}; give one package per register.")
             files[bron] = table
         links = _linked_apart(state, study.id, files)
+        if report is not None:
+            _private(report)
+            catalogue = load_catalogue(resource(study_ref, "catalogue", study.catalogue), study.years)
+            write_report(report, links, linkage_report(links, [], {}, {}), catalogue)
         records = {
             bron: pa.table({"token": t.column("token"), "sleutel": [r.hex() for r in t.column("record").to_pylist()]})
             for bron, t in files.items()
@@ -131,7 +159,8 @@ def link_packages(study_ref: str, folders: list[Path], agencies: list[Path], out
         note_outputs(state, "links", [out])
         write_private(out, content)
         state.append("links_made", {"registers": sorted(files)} | _apart(key_id), study.id)
-        body: dict[str, object] = {"registers": sorted(files), "file": hashlib.sha256(content).hexdigest()}
+        digest = _digest(_desk_secret(state), content)
+        body: dict[str, object] = {"registers": sorted(files), "file": digest}
         state.append("links_exported", body, study.id)
         return int(table.num_rows)
 
@@ -161,6 +190,18 @@ def _linked_apart(state: State, study: str, files: dict[str, pa.Table]) -> Links
     links = link_at_desk(blobs, None if stored is None else unpack_table(stored))
     memo.keep_persons(pack_table(links.known))
     return links
+
+
+def _desk_secret(state: State) -> bytes:
+    secret = state.store.directory / "keys" / "link-desk.key"
+    if not secret.exists():
+        create_key(secret)
+    return load_key(secret)
+
+
+def _digest(key: bytes, content: bytes) -> str:
+    """Keyed: a plain digest of a small file of links can be guessed by whoever reads the log."""
+    return hmac.digest(key, b"links file" + content, "sha256").hex()
 
 
 @contextmanager

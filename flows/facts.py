@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from disclosure.noise.plan import plan
 from flows.job import CODE_VERSION, PROFILE, Job
@@ -17,6 +17,8 @@ from schemas.policy_suppression import SuppressionPolicy
 from schemas.study import Text
 
 ALMOST_ALL = 0.995
+# From here on whole per cents do not tell how many links there are.
+FEWEST_LINKS = 50
 ATTACKERS = {
     "none": Text(nl="een lezer die alleen deze tabellen kent", en="a reader who knows these tables only"),
     "person": Text(
@@ -30,8 +32,11 @@ ATTACKERS = {
 }
 
 
-def method_facts(job: Job, links: Links) -> MethodFacts:
-    """The facts of one release; nothing in them depends on a record, linkage quality (restricted notes only) apart."""
+def method_facts(job: Job, links: Links, moved: Sequence[tuple[Text, Text]]) -> MethodFacts:
+    """The facts of one release; nothing in them depends on a record, linkage quality (restricted notes only) apart.
+
+    moved: per linked table how far doubt about links moves it, also for restricted notes only.
+    """
     noise = job.policy.public.noise
     return MethodFacts(
         policy_id=job.policy.id,
@@ -40,7 +45,7 @@ def method_facts(job: Job, links: Links) -> MethodFacts:
         statement=Text(nl=job.policy.statement["nl"], en=job.policy.statement["en"]),
         public=_audience(job.policy.public, job.catalogue),
         restricted=_audience(job.policy.restricted, job.catalogue),
-        linkage=_linkage(links) if len(job.study.registers) > 1 else None,
+        linkage=_linkage(links, moved) if len(job.study.registers) > 1 else None,
         code_version=CODE_VERSION,
         merged=noise.labels if noise is not None else {},
     )
@@ -152,7 +157,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _linkage(links: Links) -> LinkageFacts:
+def _linkage(links: Links, moved: Sequence[tuple[Text, Text]]) -> LinkageFacts:
     profile = Text(
         nl="Openbare tabellen gebruiken alleen koppelingen op een gelijk V-nummer, omdat zo niemands rijen van die van een ander "
         "afhangen. Tabellen onder afspraak gebruiken daarnaast koppelingen op naam en geboortedatum die ver genoeg overeenkomen. "
@@ -161,25 +166,33 @@ def _linkage(links: Links) -> LinkageFacts:
         "agreement also use links by names and birth dates that agree far enough. The data holder encodes, links and counts in "
         f"processes that do not see each other's data (profile {PROFILE})",
     )
-    return LinkageFacts(profile, tuple(_quality(links.quality)))
+    return LinkageFacts(profile, (*_quality(links.quality), *moved))
 
 
 def _quality(quality: Mapping[str, object]) -> list[tuple[Text, Text]]:
     """Estimates with their intervals, in words; for restricted notes only.
 
-    No counts: the number of links between two registers is a cell of the overlap table, which may be blank. Whole per cents
-    for the same reason.
+    No counts: the number of links between two registers is a cell of the overlap table, which may be blank. Whole per cents,
+    and nothing of registers with few links, for the same reason: the end of an interval is one link more or less of them.
     """
     found = []
     registers = quality.get("registers")
     for pair, part in registers.items() if isinstance(registers, dict) else ():
+        if part["links"] < FEWEST_LINKS:
+            continue
+        first, second = pair.split("+")
         if (precision := part.get("precision")) is not None:
-            first, second = pair.split("+")
             name = Text(
                 nl=f"{first} en {second}: aandeel juiste koppelingen",
                 en=f"{first} and {second}: share of links that are right",
             )
             found.append((name, _share(precision["estimate"], precision["low"], precision["high"])))
+        if (missed := part.get("recall")) is not None:
+            name = Text(
+                nl=f"{first} en {second}: aandeel gevonden koppelingen",
+                en=f"{first} and {second}: share of links that are found",
+            )
+            found.append((name, _share(missed["estimate"], missed["low"], missed["high"])))
     recall = quality.get("recall_without_number")
     if isinstance(recall, dict):
         name = Text(

@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from disclosure.states import Release, find_release
 from flows import registers
 from flows.desks import Encoded
+from flows.doubt import spread_of
 from flows.job import CODE_VERSION, PROFILE, Job
 from flows.memory import RunMemory
 from flows.progress import Progress
@@ -78,7 +79,9 @@ def tabulate(memory: RunMemory) -> None:
     job, links = memory.get("job", Job), memory.get("links", Links)
     with memory.get("progress", Progress).step("Computing exact tables", "tabulate") as said:
         attributes = memory.get("encoded", Encoded).attributes
-        memory.put("exact", tabulate_tables(attributes, links.persons, job.study, job.catalogue))
+        exact = tabulate_tables(attributes, links.persons, job.study, job.catalogue)
+        memory.put("exact", exact)
+        memory.put("spread", spread_of(job, attributes, links, exact))
         memory.put("exact_by_number", tabulate_tables(attributes, links.deterministic, job.study, job.catalogue))
         memory.drop("encoded")
         said.append(f"{len(memory.get('exact', dict))} tables, in memory only")

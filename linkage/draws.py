@@ -2,7 +2,8 @@
 
 Each draw decides every uncertain pair anew: a row without a number picks one of its candidates in a register with one
 row per person, or nobody, with their posteriors; other pairs are kept or dropped by theirs. Tables made of each draw
-spread as far as linkage error moves them. The doubt is the model's: what it cannot see, no draw shows.
+spread as far as linkage error moves them. The doubt is the model's: what it cannot see, no draw shows. Only people whom
+an uncertain pair touches are resolved anew; everybody else is the same person in every draw.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from linkage.link import Links
 from linkage.resolve import Edge, resolve
+
+Choice = list[tuple[int, int, float]]
 
 
 def draw_links(links: Links, n: int, unique: frozenset[str], generator: np.random.Generator) -> Iterator[pa.Table]:
@@ -29,16 +34,40 @@ def draw_links(links: Links, n: int, unique: frozenset[str], generator: np.rando
     place = dict(zip(tokens, entity, strict=True))
     columns = (links.uncertain.column(name).to_pylist() for name in ("left", "right", "probability"))
     pairs = [(place[left], place[right], p) for left, right, p in zip(*columns, strict=True)]
-    choices = _choices(pairs, registers, unique)
-    nobody: list[int | None] = [None] * len(records)
+    # Tokens are random per run; in order of people the same links give the same draws.
+    pairs.sort(
+        key=lambda pair: (of_entity[pair[0]], of_entity[pair[1]], registers[pair[0]], registers[pair[1]], pair[2])
+    )
+    touched = _touched(pairs, of_entity)
+    code = {e: place for place, e in enumerate(touched)}
+    within = [(code[i], code[j], p) for i, j, p in pairs if i in code]
+    few = [registers[e] for e in touched], [records[e] for e in touched], [of_entity[e] for e in touched]
+    choices = _choices(within, few[0], unique)
+    nobody: list[int | None] = [None] * len(touched)
+    schema = pa.schema([("token", pa.binary(16)), ("bron", pa.string()), ("person_id", pa.int64())])
+    ids, rows = np.array(of_entity, dtype=np.int64), np.array(entity, dtype=np.int64)
+    fixed = [pa.array(tokens, pa.binary(16)), pa.array(bron, pa.string())]
     for _ in range(n):
         edges = [Edge(min(i, j), max(i, j), 0.0, p, "drawn") for i, j, p in _drawn(choices, generator)]
-        cluster = resolve(edges, {}, registers, records, unique, nobody).cluster
-        ids = _ids(cluster, of_entity)
-        yield pa.table(
-            {"token": tokens, "bron": bron, "person_id": [ids[cluster[e]] for e in entity]},
-            schema=pa.schema([("token", pa.binary(16)), ("bron", pa.string()), ("person_id", pa.int64())]),
-        )
+        # A draw decides pairs; pairs it says nothing about are no argument against it.
+        cluster = resolve(edges, {}, few[0], few[1], unique, nobody, absent=0.0).cluster
+        new = _ids(cluster, few[2], int(ids.max(initial=0)))
+        drawn = ids.copy()
+        drawn[touched] = [new[c] for c in cluster]
+        yield pa.table([*fixed, pa.array(drawn[rows], pa.int64())], schema=schema)
+
+
+def _touched(pairs: Choice, of_entity: list[int]) -> list[int]:
+    """Entities that hang together, by a pair or as one person, with a pair that is not certain; in order."""
+    if not pairs:
+        return []
+    _, people = np.unique(of_entity, return_inverse=True)
+    ends = np.array([(people[i], people[j]) for i, j, _ in pairs]).T
+    size = int(people.max()) + 1
+    _, component = connected_components(coo_matrix((np.ones(len(pairs)), ends), shape=(size, size)), directed=False)
+    doubtful = np.unique([component[people[i]] for i, _, p in pairs if p < 1])
+    found: list[int] = np.flatnonzero(np.isin(component[people], doubtful)).tolist()
+    return found
 
 
 def _entities(
@@ -60,9 +89,6 @@ def _entities(
             of_entity.append(who)
         entity.append(codes[key])
     return entity, registers, records, of_entity
-
-
-Choice = list[tuple[int, int, float]]
 
 
 def _choices(pairs: Choice, registers: list[str], unique: frozenset[str]) -> list[Choice]:
@@ -89,17 +115,16 @@ def _drawn(choices: list[Choice], generator: np.random.Generator) -> Choice:
     return drawn
 
 
-def _ids(cluster: list[int], of_entity: list[int]) -> dict[int, int]:
-    """A person id per cluster: that of its first entity unless an earlier cluster has it, then a new one."""
+def _ids(cluster: list[int], of_entity: list[int], highest: int) -> dict[int, int]:
+    """A person id per cluster: that of its first entity unless an earlier cluster has it, then one above `highest`."""
     taken: set[int] = set()
     ids: dict[int, int] = {}
-    following = max(of_entity, default=0)
     for entity, code in enumerate(cluster):
         if code in ids:
             continue
         if of_entity[entity] in taken:
-            following += 1
-            ids[code] = following
+            highest += 1
+            ids[code] = highest
         else:
             ids[code] = of_entity[entity]
         taken.add(ids[code])

@@ -33,6 +33,8 @@ from linkage.views import Views
 
 # Levels of the number.
 MISSING, DIFFERS = 0, 1
+# Links below which an average weight is not reported.
+FEWEST = 10
 
 
 def judge(views: dict[str, Views], scheme: Scheme, rules: Rules, sure: set[Pair]) -> Judged:
@@ -74,7 +76,8 @@ def by_fields(views: dict[str, Views], scheme: Scheme, rules: Rules, sure: set[P
         absent=NEVER_COMPARED,
         quality=_quality(built, model, found, rules, views, scheme)
         | overall(posterior, by_number, rules)
-        | {"em_rounds": model.kernel.rounds, "em_refused": model.kernel.refused},
+        | {"em_rounds": model.kernel.rounds, "em_refused": model.kernel.refused}
+        | {"waterfalls": _waterfalls(evidence, parameters, found, rules, views)},
     )
 
 
@@ -83,6 +86,23 @@ def _words(evidence: Evidence, row: int) -> str:
         f"{name}={levels[evidence.levels[row, column]]}"
         for column, (name, levels) in enumerate(evidence.columns.items())
     )
+
+
+def _waterfalls(
+    evidence: Evidence, fitted: Parameters, found: Found, rules: Rules, views: dict[str, Views]
+) -> dict[str, dict[str, float]]:
+    """Per pair of registers the average match weight of its links that no number made, in bits: the prior, every field, and
+    what strangers share. An average of fewer than FEWEST pairs would be somebody's, and is left out.
+    """
+    bits = weights(evidence, fitted)
+    prior = np.log2(fitted.share) - np.log2(1 - fitted.share)
+    out = {}
+    for place, (first, second) in enumerate(register_pairs(views, rules.within)):
+        rows = found.linked & ~found.by_number & (found.group == place)
+        if int(rows.sum()) >= FEWEST:
+            steps = dict(zip((*evidence.columns, "shared by strangers"), bits[rows].mean(axis=0).tolist(), strict=True))
+            out[f"{first}+{second}"] = {"prior": float(prior[place])} | steps
+    return out
 
 
 def _quality(

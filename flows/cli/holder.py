@@ -50,6 +50,14 @@ def link(
         list[Path] | None,
         typer.Option("--agency", metavar="PEM", help="Public key of an agency that signed a package; repeatable."),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="DIR",
+            help="Also write how good the links are, and the pairs in doubt, masked for a clerk.",
+        ),
+    ] = None,
     i_am_the_data_holder: HolderOption = False,
 ) -> None:
     """Write who is who over the registers: bron, sleutel, person_id, weight, readable by you alone."""
@@ -57,12 +65,14 @@ def link(
     from flows.exact import link_packages, write_links
 
     if data is not None and not package:
-        rows = write_links(study, data, out)
+        rows = write_links(study, data, out, report)
     elif package and data is None:
-        rows = link_packages(study, package, agency or [], out)
+        rows = link_packages(study, package, agency or [], out, report)
     else:
         raise UsageError("Give either --data with the extracts or --package with what agencies encoded.")
     typer.echo(f"{rows} records linked in {out}: not safe to share.")
+    if report is not None:
+        typer.echo(f"How good the links are: {report / 'report.html'}; pairs in doubt: {report / 'review.csv'}.")
 
 
 @app.command(rich_help_panel=OPERATE)
