@@ -92,7 +92,7 @@ def blocked(a: Views, b: Views, scheme: Scheme) -> tuple[Index, Index]:
 def joined(found: list[tuple[Index, Index]], b: Views) -> tuple[Index, Index]:
     """Each pair of views once, in order."""
     size = max(len(b.entity), 1)
-    codes = np.unique(np.concatenate([left * size + right for left, right in found]))
+    codes, _ = once(np.concatenate([left * size + right for left, right in found]))
     return codes // size, codes % size
 
 
@@ -211,15 +211,38 @@ def strangers_of(side: Views, scheme: Scheme) -> Strangers:
 
 def _patterns(strangers: Strangers, places: list[int]) -> tuple[NDArray[np.int8], Index]:
     """Agreement patterns on some columns, and how many pairs of people show each in one of their spellings."""
-    pairs = np.column_stack([strangers.left, strangers.right, strangers.compared.levels[:, places]])
-    patterns, counts = np.unique(np.unique(pairs, axis=0)[:, 2:], axis=0, return_counts=True)
-    return patterns.astype(np.int8), counts.astype(np.int64)
+    numbers, levels = _numbered(strangers.compared.levels[:, places])
+    people = strangers.left * (int(strangers.right.max(initial=0)) + 1) + strangers.right
+    # Pairs of spellings lie in order of rows, not of people: a pattern that a pair shows twice counts once.
+    order = np.lexsort((numbers, people))
+    people, numbers = people[order], numbers[order]
+    new = np.ones(len(people), dtype=bool)
+    new[1:] = (people[1:] != people[:-1]) | (numbers[1:] != numbers[:-1])
+    return levels, np.bincount(numbers[new], minlength=len(levels)).astype(np.int64)
+
+
+def _numbered(levels: NDArray[np.int8]) -> tuple[Index, NDArray[np.int8]]:
+    """The number of each row (n, k) of levels among the distinct rows, and those, in order."""
+    radix = np.array([int(column.max(initial=0)) + 1 for column in levels.T], dtype=np.int64)
+    keys = np.zeros(len(levels), dtype=np.int64)
+    for column, size in zip(levels.T, radix, strict=True):
+        keys = keys * size + column
+    distinct, numbers = once(keys, numbered=True)
+    digits = [distinct // int(radix[place + 1 :].prod()) % size for place, size in enumerate(radix)]
+    return numbers, np.column_stack(digits).astype(np.int8)
+
+
+def once(keys: Index, *, numbered: bool = False) -> tuple[Index, Index]:
+    """The distinct keys, sorted, and (if asked) the place of each key (n,) among them; numpy sorts faster than it hashes."""
+    distinct = np.sort(keys)
+    distinct = distinct[np.concatenate([[True], distinct[1:] != distinct[:-1]])[: len(distinct)]]
+    return distinct, np.searchsorted(distinct, keys) if numbered else np.zeros(0, dtype=np.int64)
 
 
 def with_floor(evidence: Evidence, strangers: dict[str, Strangers]) -> Evidence:
     """Set `floor`: log2 of the share of known non-matches that agree at least as much on what they are asked about."""
     asked = bounded(evidence.columns)
-    mine, inverse = np.unique(evidence.levels[:, asked], axis=0, return_inverse=True)
+    inverse, mine = _numbered(evidence.levels[:, asked])
     reach = np.zeros(len(mine))
     for known in strangers.values():
         patterns, counts = _patterns(known, asked)
@@ -227,7 +250,7 @@ def with_floor(evidence: Evidence, strangers: dict[str, Strangers]) -> Evidence:
     total = sum(known.pairs for known in strangers.values())
     with np.errstate(divide="ignore"):
         floor = np.log2(reach / max(total, 1))
-    return replace(evidence, floor=floor[inverse.ravel()])
+    return replace(evidence, floor=floor[inverse])
 
 
 def _as_evidence(strangers: Strangers, like: Evidence) -> Evidence:
