@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -21,7 +21,7 @@ from benchmarks.link.speed import KEYS
 from benchmarks.rows import Row, targeted
 from linkage.link import LinkParameters, Links, link
 
-SEEDS = 50
+SEEDS = range(1, 51)
 PEOPLE = 2200
 # People of FEBRL4 per seed: 500 in both files and 250 in one alone; records of RLdata10000 per seed.
 BOTH, ALONE = 300, 150
@@ -43,7 +43,7 @@ class Tally:
         self.off.append(abs(part["estimate"] - truth))
 
 
-def coverage_rows(files: Files, duplicates: Duplicates | None, seeds: int = SEEDS) -> Iterator[Row]:
+def coverage_rows(files: Files, duplicates: Duplicates | None, seeds: Sequence[int] = SEEDS) -> Iterator[Row]:
     """Recall and precision intervals on registers, on halves of two files, and on a file with duplicates."""
     found = [*_registers(seeds), *_halves(files, seeds)]
     if duplicates is not None:
@@ -81,9 +81,9 @@ def _rows(name: str, found: list[Found]) -> Iterator[Row]:
             yield targeted(metric, float(np.mean(tally.off)), "", "<=", 0.02)
 
 
-def _registers(seeds: int) -> Iterator[Found]:
+def _registers(seeds: Sequence[int]) -> Iterator[Found]:
     with TemporaryDirectory() as folder:
-        for seed in range(1, seeds + 1):
+        for seed in seeds:
             links, joined = linked_registers(Path(folder) / f"{seed}", "hard", "single-site", PEOPLE, seed)
             for pair in REGISTER_PAIRS:
                 linked, true = (pairs_by(joined, *pair, column) for column in ("person_id", "persoon"))
@@ -91,9 +91,9 @@ def _registers(seeds: int) -> Iterator[Found]:
                 yield _found(name, links, "+".join(pair), linked, true)
 
 
-def _halves(files: Files, seeds: int) -> Iterator[Found]:
+def _halves(files: Files, seeds: Sequence[int]) -> Iterator[Found]:
     partner = dict(sorted(files.true))
-    for seed in range(1, seeds + 1):
+    for seed in seeds:
         drawn = np.random.Generator(np.random.PCG64(seed)).permutation(sorted(partner))
         left, right = drawn[: BOTH + ALONE], [partner[name] for name in drawn[ALONE : BOTH + 2 * ALONE]]
         sides = {"left": files.left.loc[left], "right": files.right.loc[right]}
@@ -109,10 +109,10 @@ def _halves(files: Files, seeds: int) -> Iterator[Found]:
         yield _found(f"{files.name} in parts of {BOTH + ALONE}", links, "left+right", linked, true)
 
 
-def _parts(file: Duplicates, seeds: int) -> Iterator[Found]:
+def _parts(file: Duplicates, seeds: Sequence[int]) -> Iterator[Found]:
     names = list(file.frame.index)
     people = _people(names, file.true)
-    for seed in range(1, seeds + 1):
+    for seed in seeds:
         drawn = np.random.Generator(np.random.PCG64(seed)).permutation(len(people))
         kept: list[str] = []
         for place in drawn:

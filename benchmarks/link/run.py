@@ -15,7 +15,7 @@ from benchmarks.link.registers import reference_rows, register_rows
 from benchmarks.link.speed import encoding_rows, kernel_rows, large_row
 from benchmarks.rows import Row
 
-QUICK_SEEDS = 3
+QUICK_SEEDS = range(1, 4)
 # The truth of the reference registers is test data: an installed package has it only beside its sources.
 TRUTH = Path(__file__).resolve().parents[2] / "tests" / "reference" / "nr2015" / "true_links.csv"
 
