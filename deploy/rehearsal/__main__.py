@@ -90,6 +90,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "SCHAKEL_STATE": str(folder / "state"),
         "SCHAKEL_ACTOR": "rooster",
+        "SCHAKEL_LOG": "json",
         "SCHAKEL_DELIVERIES": str(folder / "deliveries"),
         "SCHAKEL_RELEASES": str(folder / "out"),
     }
