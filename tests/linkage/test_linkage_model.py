@@ -11,7 +11,7 @@ from linkage.encode import encode_registers
 from linkage.evidence import build
 from linkage.fields import REGISTER
 from linkage.keys import StudyKeys
-from linkage.model import LevelClassifier, degenerate, maximise, one_to_one, start, total_bits, weights
+from linkage.model import LevelClassifier, LevelECM, degenerate, maximise, one_to_one, start, total_bits, weights
 from linkage.views import load_views
 from tests.linkage.loader import load
 
@@ -75,6 +75,22 @@ def test_a_solution_in_which_agreement_speaks_against_a_match_is_refused(evidenc
     turned = [[m[::-1] if len(m) > 2 else m for m in row] for row in first.m]
     assert "speaks against" in degenerate(evidence, replace(first, m=turned))
     assert degenerate(evidence, first) == ""
+
+
+def test_after_a_refused_solution_the_starting_values_rule(evidence, monkeypatch):
+    """EM that ends in the wrong class, as plain ECM does on RLdata10000: the model says so and links by its start."""
+    first = start(evidence)
+    turned = replace(first, m=[[m[::-1] if len(m) > 2 else m for m in row] for row in first.m])
+    monkeypatch.setattr(LevelECM, "_iterate", lambda self, current: turned)
+    model = LevelClassifier(evidence)
+    model.fit(model.frame())
+    assert "speaks against" in model.kernel.refused
+    assert model.kernel.parameters.share == pytest.approx(first.share)
+    assert all(
+        np.array_equal(mine, theirs) for mine, theirs in zip(model.kernel.parameters.m[0], first.m[0], strict=True)
+    )
+    links = model.predict(model.frame())
+    assert 50 < len(links) < 400
 
 
 def test_more_matches_than_records_is_refused(evidence):
