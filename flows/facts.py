@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from disclosure.noise.plan import plan
+from disclosure.noise.units import moves
 from flows.job import CODE_VERSION, PROFILE, Job
 from flows.publication import AudienceFacts, LinkageFacts, MethodFacts
 from linkage.link import Links
@@ -150,7 +151,26 @@ def _counted_once(population: Population, catalogue: Catalogue) -> Text:
     if clamped:
         nl += f". Voor gemiddelden tellen leeftijden buiten {clamped} als de dichtstbijzijnde grens"
         en += f". For means, ages outside {clamped} count as the nearer end"
-    return Text(nl=f"{_capital(people.nl)}: {nl}.", en=f"{_capital(people.en)}: {en}.")
+    moved = _moved(population)
+    return Text(nl=f"{_capital(people.nl)}: {nl}. {moved.nl}.", en=f"{_capital(people.en)}: {en}. {moved.en}.")
+
+
+def _moved(population: Population) -> Text:
+    """The sensitivity of the measurements, as it is derived from the policy and the rules of counting."""
+    most = moves(population)
+    ages = {mean.id for mean in population.means}
+    counts = max(change for name, change in most.items() if name not in ages)
+    nl = f"Zonder iemand zou een meting ten hoogste {counts} anders zijn"
+    en = f"Without somebody a measurement would differ by at most {counts}"
+    if ages:
+        years = max(most[name] for name in ages)
+        nl += f", een som van leeftijden ten hoogste {years} jaar"
+        en += f", a sum of ages by at most {years} years"
+    if population.years == "frozen":
+        ever = counts * population.lifetime
+        nl += f", van alle jaren en uitgaven samen ten hoogste {ever}: elk jaar is eenmaal getrokken en blijft"
+        en += f", all years and editions together by at most {ever}: each year was drawn once and stays"
+    return Text(nl=nl, en=en)
 
 
 def _capital(text: str) -> str:
