@@ -19,7 +19,7 @@ from numba import njit
 from numpy.typing import NDArray
 from recordlinkage.base import BaseIndexAlgorithm
 
-from linkage.kernel import dice_pairs
+from linkage.kernel import dice_pairs, expected_pairs
 from linkage.views import Index, Views, mixed
 
 # Up to here all pairs are compared: a second or two, and nothing is lost.
@@ -28,6 +28,8 @@ FULL_PAIRS = 4_000_000
 KERNEL_PAIRS = 5_000_000_000
 # Dice of record-level encodings from which a pair is a candidate: two edits in names and birth date keep about .7.
 SIMILAR = 0.7
+# Steps by which that rises where too many pairs are similar.
+STRICTER = 0.05
 # A block that would make more pairs than this is split.
 BLOCK_PAIRS = 20_000
 # Pairs a rule may make: so many, and on larger registers so many per record of either side.
@@ -184,15 +186,26 @@ def _spread(
 
 
 class SimilarRecords(_OverViews):
-    """Pairs whose record-level encodings have Dice of at least `threshold`: exact, over all pairs."""
+    """Pairs whose record-level encodings have Dice of at least `threshold`: exact, over all pairs.
 
-    def __init__(self, a: Views, b: Views, threshold: float) -> None:
+    Where that would be more pairs than `budget` (everybody has the same names), the threshold rises until it is not, or
+    until only equal encodings are left; `threshold` then says what it is.
+    """
+
+    def __init__(self, a: Views, b: Views, threshold: float, budget: int | None = None) -> None:
         super().__init__(a, b)
-        self._threshold = threshold
+        records = len(a.entity) + len(b.entity)
+        self._budget = max(RULE_PAIRS, RULE_PAIRS_PER_RECORD * records) if budget is None else budget
+        self.threshold = threshold
 
     def pairs(self) -> tuple[Index, Index]:
-        """Pairs in order of rows."""
-        return dice_pairs(self._a.words["record_f"], self._b.words["record_f"], self._threshold)
+        """Pairs in order of rows; none where even equal encodings are more than the budget."""
+        left, right = (side.words["record_f"] for side in (self._a, self._b))
+        while (expected := expected_pairs(left, right, self.threshold)) > self._budget and self.threshold < 1:
+            self.threshold = min(round(self.threshold + STRICTER, 2), 1.0)
+        if expected > self._budget:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        return dice_pairs(left, right, self.threshold)
 
 
 def same_subject(a: Views, b: Views) -> tuple[Index, Index]:

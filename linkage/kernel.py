@@ -111,6 +111,12 @@ def dice_pairs(a: Words, b: Words, threshold: float) -> tuple[Index, Index]:
     return rows[order], columns[order]
 
 
+def expected_pairs(a: Words, b: Words, threshold: float, sample: int = 256) -> int:
+    """How many pairs `dice_pairs` would find, from every k-th row of the left side, `sample` of them: known beforehand."""
+    step = max(len(a) // sample, 1)
+    return len(dice_pairs(a[::step], b, threshold)[0]) * step
+
+
 def compared_pairs(a: Words, b: Words, threshold: float) -> int:
     """How many pairs `dice_pairs` compares bit by bit: those whose popcounts do not already rule the threshold out."""
     count_a, count_b = (np.sort(np.bitwise_count(side).sum(axis=1, dtype=np.int64)) for side in (a, b))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkage.index import EqualKeys
+from linkage.index import EqualKeys, SimilarRecords
+from linkage.kernel import dice_pairs
 from linkage.views import Views
 
 CODES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 2)), max_size=30)
@@ -105,6 +106,35 @@ def test_a_skewed_register_costs_no_more_than_its_budget():
     assert 200_000 < len(left) <= 300_000
     assert blocks.skipped_pairs > 10**6
     assert (rows[0][left, 0] == rows[1][right, 0]).all()
+
+
+def _alike(bron, groups, each, seed):
+    """Views with record encodings: `groups` random ones, each borne by `each` records with a bit of difference."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    rows = np.repeat(np.random.Generator(np.random.PCG64(1)).integers(0, 2**63, (groups, 16)), each, axis=0)
+    rows = rows.astype(np.uint64) ^ (np.uint64(1) << generator.integers(0, 60, rows.shape).astype(np.uint64))
+    nothing = np.arange(len(rows))
+    return Views(bron, {"record_f": rows}, {}, nothing, nothing, [b""] * len(rows), nothing, pa.nulls(0))
+
+
+@pytest.mark.parametrize(("budget", "stricter"), [(10**6, False), (5_000, True)])
+def test_too_many_similar_records_ask_for_more_likeness(budget, stricter):
+    """Three crowds of 200: 120,000 pairs are similar at .7; what is returned is exact at the threshold it says."""
+    a, b = _alike("A", 3, 200, 2), _alike("B", 3, 200, 3)
+    index = SimilarRecords(a, b, 0.7, budget)
+    left, right = index.pairs()
+    assert (index.threshold > 0.7) is stricter
+    whole = dice_pairs(a.words["record_f"], b.words["record_f"], index.threshold)
+    assert np.array_equal(left, whole[0])
+    assert np.array_equal(right, whole[1])
+    assert len(left) == (0 if stricter else 3 * 200 * 200)
+
+
+def test_equal_encodings_beyond_the_budget_are_no_candidates():
+    a, b = _alike("A", 1, 100, 2), _alike("B", 1, 100, 2)
+    b.words["record_f"][:] = a.words["record_f"][:] = a.words["record_f"][0]
+    assert len(SimilarRecords(a, b, 0.7, 5_000).pairs()[0]) == 0
+    assert len(SimilarRecords(a, b, 0.7, 10_000).pairs()[0]) == 10_000
 
 
 @pytest.mark.parametrize("sides", [([], [(1, 1, 1)]), ([(1, 1, 1)], []), ([], [])])
