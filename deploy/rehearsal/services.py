@@ -213,22 +213,13 @@ def prefect_server(services: Services) -> str:
         "PREFECT_SERVER_API_AUTH_STRING": password,
         "PREFECT_API_AUTH_STRING": password,
     }
-    _serve(services, "prefect-server", port)
-    return services.environment["PREFECT_API_URL"]
-
-
-def second_server(services: Services) -> subprocess.Popen[bytes]:
-    """Another server, hence another scheduler, on the same database."""
-    return _serve(services, "second-server", free_port())
-
-
-def _serve(services: Services, name: str, port: int) -> subprocess.Popen[bytes]:
-    process = services.start(
-        name, _server_python(), "-m", "prefect", "server", "start", "--host", LOCAL, "--port", str(port), "--no-ui",
-        without="PYTHONPATH",
+    services.start(
+        "prefect-server", _server_python(), "-m", "prefect", "server", "start", "--host", LOCAL, "--port", str(port),
+        "--no-ui", without="PYTHONPATH",
     )  # fmt: skip
-    wait_until(lambda: status(f"http://{LOCAL}:{port}/api/health") == 200, SERVER_SECONDS, "the Prefect server answers")
-    return process
+    address = services.environment["PREFECT_API_URL"]
+    wait_until(lambda: status(f"{address}/health") == 200, SERVER_SECONDS, "the Prefect server answers")
+    return address
 
 
 def _server_python() -> str:
