@@ -45,8 +45,9 @@ from schemas.errors import UsageError
 
 POOL = "schakel"
 FLOW = "schakel-scheduled"
-SILENCE = timedelta(seconds=90)
-"""Three heartbeats (`PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30`, set for the worker): after that a run counts as dead."""
+SILENCE = timedelta(seconds=180)
+"""Six heartbeats (`PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30`, set for the worker): after that a run counts as dead. Not fewer: a
+solver that holds the interpreter, or a machine with too much to do, keeps a live run silent for a minute."""
 ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut")
 BADLY = ("Failed", "Crashed", "TimedOut", "Late")
 FOLDERS = ("SCHAKEL_DELIVERIES", "SCHAKEL_RELEASES")
@@ -128,7 +129,7 @@ def _automations(alerts: Alerts) -> list[str]:
             after={"prefect.flow-run.heartbeat"}, threshold=1, within=SILENCE,
             expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{end}" for end in ENDS)},
         ),
-        actions=[ChangeFlowRunState(name=None, state=StateType.CRASHED, force=False, message="No sign of life for 90 s.")],
+        actions=[ChangeFlowRunState(name=None, state=StateType.CRASHED, force=False, message="No sign of life for 180 s.")],
     )  # fmt: skip
     run = EventTrigger(
         match={"prefect.resource.id": "prefect.flow-run.*"},
