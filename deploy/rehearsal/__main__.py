@@ -12,6 +12,7 @@ import email
 import email.policy
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,8 @@ DEAD_SECONDS = 420
 def main() -> int:
     """Everything in order; 0 if all was shown."""
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a rehearsal that is stopped cleans up as well
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
     services = Services(Path(tempfile.mkdtemp(prefix="schakel-rehearsal-")))
     services.environment = _environment(services.folder)
     try:
