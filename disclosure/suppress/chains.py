@@ -7,7 +7,8 @@ It proves nothing when it finds nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numba import njit
@@ -19,21 +20,28 @@ from disclosure.suppress.system import Bools, Ints
 Bytes = NDArray[np.int8]
 Graph = tuple[Ints, Ints, Ints, Ints, Ints, Ints]  # equations as CSR and as CSC: starts, indices, signs
 
-STEPS = 24  # cells in a chain at most
+STEPS = 40  # cells in a chain at most
 WIDTH = 8  # ways to balance an equation that are tried
-NODES = 300  # steps taken and taken back before the search gives up
-OWNED = 2  # what a step of a cell that one person knows counts, on top of the imbalance that it leaves times four
+NODES = 60  # steps taken and taken back before the search gives up
+IMBALANCE = 4  # what a unit of imbalance counts against
+OWNED = 2  # what a step of a cell that one person knows counts
+TRIES, NOISE, SEED = (
+    8,
+    6,
+    1978,
+)  # a repair that is not found is sought again with tolls disturbed by so many typical prices
+WEIGHTS = (1.0, 4.0, 16.0)  # times the price of a typical cell that a unit of imbalance counts while a repair is sought
 
 
 @njit(nogil=True, cache=True)
-def _score(j: int, step: int, graph: Graph, residual: Ints, owned: Bytes) -> int:
-    """How much imbalance the step adds, times four, and a little for a cell that somebody knows."""
+def _score(j: int, step: int, graph: Graph, residual: Ints, toll: Ints, weight: int) -> int:
+    """How much imbalance the step adds, times `weight`, and the cell's toll."""
     _, _, _, col_start, col_row, col_sign = graph
-    score = OWNED if owned[j] else 0
+    score = toll[j]
     for at in range(col_start[j], col_start[j + 1]):
         before = residual[col_row[at]]
-        score += 4 * (abs(before + col_sign[at] * step) - abs(before))
-    return score
+        score += weight * (abs(before + col_sign[at] * step) - abs(before))
+    return int(score)
 
 
 @njit(nogil=True, cache=True)
@@ -57,7 +65,16 @@ def _take(j: int, step: int, graph: Graph, residual: Ints, rows: Ints, count: in
 
 @njit(nogil=True, cache=True)
 def _options(
-    row: int, graph: Graph, residual: Ints, y: Bytes, up: Bytes, down: Bytes, owned: Bytes, ways: Ints, scores: Ints
+    row: int,
+    graph: Graph,
+    residual: Ints,
+    y: Bytes,
+    up: Bytes,
+    down: Bytes,
+    toll: Ints,
+    weight: int,
+    ways: Ints,
+    scores: Ints,
 ) -> int:
     """The best ways to bring `row` nearer to balance, into `ways` (signed, one-based cells); how many."""
     row_start, row_cell, row_sign = graph[0], graph[1], graph[2]
@@ -67,7 +84,7 @@ def _options(
         step = 1 if (residual[row] > 0) != (row_sign[at] > 0) else -1
         if y[j] != 0 or (step > 0 and up[j] == 0) or (step < 0 and down[j] == 0):
             continue
-        score = _score(j, step, graph, residual, owned)
+        score = _score(j, step, graph, residual, toll, weight)
         place = min(found, WIDTH)
         while place > 0 and scores[place - 1] > score:
             if place < WIDTH:
@@ -81,7 +98,16 @@ def _options(
 
 @njit(nogil=True, cache=True)
 def _fewest(
-    graph: Graph, residual: Ints, y: Bytes, up: Bytes, down: Bytes, owned: Bytes, rows: Ints, opened: int, ways: Ints
+    graph: Graph,
+    residual: Ints,
+    y: Bytes,
+    up: Bytes,
+    down: Bytes,
+    toll: Ints,
+    weight: int,
+    rows: Ints,
+    opened: int,
+    ways: Ints,
 ) -> tuple[int, int]:
     """(equations still open, ways to balance the one that has fewest), those ways in `ways`; `rows` is compacted."""
     trial, scores = np.zeros(WIDTH, dtype=np.int64), np.zeros(WIDTH, dtype=np.int64)
@@ -90,7 +116,7 @@ def _fewest(
         if residual[rows[k]] != 0:
             rows[kept] = rows[k]
             kept += 1
-            found = _options(rows[k], graph, residual, y, up, down, owned, trial, scores)
+            found = _options(rows[k], graph, residual, y, up, down, toll, weight, trial, scores)
             if found < best:
                 best = found
                 ways[:] = trial
@@ -99,7 +125,16 @@ def _fewest(
 
 @njit(nogil=True, cache=True)
 def _search(
-    p: int, sign: int, graph: Graph, up: Bytes, down: Bytes, owned: Bytes, y: Bytes, residual: Ints, rows: Ints
+    p: int,
+    sign: int,
+    graph: Graph,
+    up: Bytes,
+    down: Bytes,
+    toll: Ints,
+    weight: int,
+    y: Bytes,
+    residual: Ints,
+    rows: Ints,
 ) -> Ints:
     """Signed, one-based cells of a chain that moves p by `sign`; empty when none was found. y and residual are left zero."""
     moves, ways = np.zeros(STEPS, dtype=np.int64), np.zeros((STEPS, WIDTH), dtype=np.int64)
@@ -108,7 +143,7 @@ def _search(
     y[p] = sign
     opened = _take(p, sign, graph, residual, rows, 0)
     while depth > 0:
-        opened, found = _fewest(graph, residual, y, up, down, owned, rows, opened, ways[depth - 1])
+        opened, found = _fewest(graph, residual, y, up, down, toll, weight, rows, opened, ways[depth - 1])
         if opened == 0:
             break
         count[depth - 1], at[depth - 1] = found if depth < STEPS else 0, 0
@@ -141,7 +176,8 @@ class Chains:
             for part in (rows.indptr, rows.indices, rows.data, columns.indptr, columns.indices, columns.data)
         ]
         self._graph: Graph = (parts[0], parts[1], parts[2], parts[3], parts[4], parts[5])
-        self._owned = (problem.owner >= 0).astype(np.int8)
+        self._owned = np.where(problem.owner >= 0, OWNED, 0).astype(np.int64)
+        self._random = np.random.Generator(np.random.PCG64(SEED))
         self._y = np.zeros(problem.system.size, dtype=np.int8)
         self._residual = np.zeros(rows.shape[0], dtype=np.int64)
         longest = int(np.diff(columns.indptr).max(initial=0))
@@ -149,10 +185,31 @@ class Chains:
 
     def find(self, p: int, sign: int, up: Bytes, down: Bytes, known: Iterable[int]) -> dict[int, float]:
         """Cells and steps that move p by `sign`, over cells that may rise (`up` int8[n]) or fall; empty when none was found."""
+        return self._steps(p, sign, up, down, known, self._owned, IMBALANCE)
+
+    def cheapest(
+        self, p: int, ways: Sequence[int], up: Bytes, down: Bytes, known: Iterable[int], toll: Ints, typical: int
+    ) -> dict[int, float]:
+        """The same, for one of `ways`, where a step costs its cell's `toll` int64[n]: the cheapest of a few; empty when none."""
+        found: list[dict[int, float]] = []
+        for attempt in range(1 + TRIES):
+            disturbed = toll + self._random.integers(0, NOISE * typical, len(toll)) if attempt else toll
+            for way, weight in itertools.product(ways, WEIGHTS):
+                steps = self._steps(p, way, up, down, known, disturbed, max(1, int(weight * typical)))
+                found += [steps] if steps else []
+            if found:
+                break
+        return min(found, key=lambda steps: int(toll[list(steps)].sum()), default={})
+
+    def _steps(
+        self, p: int, sign: int, up: Bytes, down: Bytes, known: Iterable[int], toll: Ints, weight: int
+    ) -> dict[int, float]:
+        if not (up if sign > 0 else down)[p]:
+            return {}
         still = np.fromiter(known, dtype=np.int64)
         kept = up[still], down[still]
         up[still] = down[still] = 0
-        moves: Ints = _search(p, sign, self._graph, up, down, self._owned, self._y, self._residual, self._rows)
+        moves = _search(p, sign, self._graph, up, down, toll, weight, self._y, self._residual, self._rows)
         up[still], down[still] = kept
         return {abs(move) - 1: 1.0 if move > 0 else -1.0 for move in moves.tolist()}
 

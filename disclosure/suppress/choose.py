@@ -18,9 +18,9 @@ from disclosure.suppress.floor import Floor
 from disclosure.suppress.judge import Learned, judge_of
 from disclosure.suppress.master import Master
 from disclosure.suppress.nearby import Nearby
-from disclosure.suppress.pattern import Mender, Question
+from disclosure.suppress.pattern import Question
 from disclosure.suppress.problem import Insider, Objective, Problem, pose
-from disclosure.suppress.quick import Quick
+from disclosure.suppress.quick import Quick, QuickMender
 from disclosure.suppress.system import Bools, System
 from schemas.errors import DisclosureRefused
 
@@ -83,9 +83,9 @@ class _Search:
         rows = companions(problem, LONGEST)
         self.master = Master(self.pool, rows)
         self.separator = Separator(self.pool)
-        self.mender = Mender(problem)
-        self.nearby = Nearby(self.pool, rows, self.separator, self.mender)
         self.chains = Chains(problem)
+        self.mender = QuickMender(problem, self.chains)
+        self.nearby = Nearby(self.pool, rows, self.separator, self.mender)
         self.best = Quick(problem, problem.must, self.chains)
         self.cost, self.bound, self.rounds = float("inf"), 0.0, 0
         self.certifying = 0.0

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import highspy
 import numpy as np
 from scipy import sparse
 
 from disclosure.suppress.chains import Bytes, Chains, room
-from disclosure.suppress.flow import Flow, equations_near
-from disclosure.suppress.movement import Movement
-from disclosure.suppress.pattern import WHOLE, Pattern, Question, Witness
+from disclosure.suppress.flow import Flow, cells_near, equations_near
+from disclosure.suppress.movement import Movement, Mover
+from disclosure.suppress.pattern import WHOLE, Mender, Pattern, Question, Witness
 from disclosure.suppress.problem import Problem
 from disclosure.suppress.system import Bools
 
 SCALES = ((30, 150), (250, 600), (1_000, 2_400))  # equations that may hold a cell still, then blanks that may move it
 SHORT = 0.05  # by how much a shift must fall short of what was asked
+LARGE = 6_000  # cells beyond which what no chain moves counts as held: safe, a little dear, and a hundred times faster
+UNITS = 64  # in which the price of a typical cell is counted while a cheap chain is sought
+DEAREST = 1 << 40
+AROUND = 6_400  # cells near a primary for a repair of a large system
 KEPT = 12  # movements that a primary keeps of those found for others
 
 
@@ -67,8 +71,11 @@ class Quick(Pattern):
     def grow(self, cells: frozenset[int]) -> None:
         """Blank more cells; what was shown so far stays shown."""
         super().grow(cells)
-        self.rooms.clear()
         self.flows.clear()
+        moved = list(cells)
+        for wide, (up, down) in self.rooms.items():
+            up[moved] = ~self.problem.never[moved]
+            down[moved] = up[moved] * (self._falls(wide)[moved] > 0)
 
     def _set(self, cell: int, blank: bool) -> None:
         super()._set(cell, blank)
@@ -77,16 +84,22 @@ class Quick(Pattern):
             up[cell] = blank and not self.problem.never[cell]
             down[cell] = up[cell] and self._falls(wide)[cell] > 0
 
-    def movement(self, p: int, ways: Sequence[int], known: frozenset[int], wide: bool = False) -> Movement | None:
-        """A movement of p by one of `ways`: a chain, or what programmes over more and more of the surroundings find."""
+    def room(self, wide: bool) -> tuple[Bytes, Bytes]:
+        """Which blanks may rise and which may fall."""
         if wide not in self.rooms:
             self.rooms[wide] = room(self.problem, self.blank, self._falls(wide))
-        up, down = self.rooms[wide]
+        return self.rooms[wide]
+
+    def movement(self, p: int, ways: Sequence[int], known: frozenset[int], wide: bool = False) -> Movement | None:
+        """A movement of p by one of `ways`: a chain, or what programmes over more and more of the surroundings find."""
+        up, down = self.room(wide)
         for way in ways:
-            if abs(way) == 1 and (up if way > 0 else down)[p]:
+            if abs(way) == 1:
                 steps = self.chains.find(p, way, up, down, known)
                 if steps:
                     return Movement(steps, float(len(steps)), True)
+        if self.problem.system.size > LARGE and 1 in map(abs, ways):
+            return None
         if len(self.cells) > WHOLE:
             for equations, most in SCALES:
                 if self._held(p, ways, known, wide, equations):
@@ -157,3 +170,55 @@ class Quick(Pattern):
             else:
                 reasons.append((cell, failed))
         return reasons
+
+
+class QuickMender(Mender):
+    """`Mender`, which in large systems seeks a cheap chain over all cells before it asks a programme."""
+
+    def __init__(self, problem: Problem, chains: Chains) -> None:
+        super().__init__(problem)
+        self.chains, system = chains, problem.system
+        everything = ~problem.never
+        self.open = {
+            wide: room(problem, everything, system.values if wide else (system.values - system.lower).clip(0))
+            for wide in (False, True)
+        }
+        priced = problem.cost[problem.cost > 0]
+        self.unit = UNITS / float(np.median(priced)) if len(priced) else 1.0
+
+    def _within(self, p: int, wide: bool) -> Iterator[Mover]:
+        """Many cells near p first: what no chain moves needs a large movement."""
+        system = self.problem.system
+        if system.size <= LARGE:
+            yield from super()._within(p, wide)
+            return
+        falls = system.values if wide else (system.values - system.lower).clip(0)
+        near = cells_near(self.problem, p, ~self.problem.never, AROUND)
+        yield Mover(self.problem, near, self.problem.cost[near], falls[near])
+        if wide not in self.movers:
+            self.movers[wide] = Mover(self.problem, np.arange(system.size), self.problem.cost, falls)
+        yield self.movers[wide]
+
+    def mend(self, pattern: Pattern, questions: Iterable[Question], avoid: frozenset[int] = frozenset()) -> None:
+        """Grow `pattern` until it answers all `questions` without `avoid`. DisclosureRefused when one has no answer."""
+        if self.problem.system.size <= LARGE or avoid:
+            super().mend(pattern, questions, avoid)
+            return
+        toll = np.minimum(1 + self.problem.cost * self.unit, DEAREST).astype(np.int64)
+        for question in questions:
+            coalition, p, step = question
+            if pattern.answered(question):
+                continue
+            toll_now = np.where(pattern.blank, 1, toll)
+            ways = (step,) if step else (1, -1)
+            up, down = self.open[bool(step)]
+            known = self.problem.known(coalition)
+            steps = self.chains.cheapest(p, ways, up, down, known, toll_now, UNITS) if abs(ways[0]) == 1 else {}
+            if not steps:
+                super().mend(pattern, [question])
+                continue
+            pattern.grow(frozenset(steps))
+            if step:
+                pattern.reached[p, step].append(frozenset(steps))
+            else:
+                pattern.note(p, Movement(steps, float(len(steps)), True))
