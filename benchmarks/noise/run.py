@@ -111,8 +111,9 @@ def _coarse() -> dict[str, Any]:
 
 
 def _row(metric: str, value: float, unit: str, target: float | None, holds: bool | None, peer: str | None) -> Row:
-    bound = "0.94 to 0.97" if unit == "share" else f"<= {target:g}"
-    return Row(metric, value, unit, None if target is None else bound, holds, peer)
+    if target is None:
+        return Row(metric, value, unit, None, holds, peer)
+    return Row(metric, value, unit, "0.94 to 0.97" if unit == "share" else f"<= {target:g}", holds, peer)
 
 
 def _whole_study(study: str) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def _means_grid(view: View, language: Language) -> Grid:
 
 
 def _plain(value: object, decimals: int, language: Language) -> GridCell:
-    if value is None or value != value or str(value) == "<NA>":
+    if value is None or str(value) == "<NA>" or value != value:  # pandas' NA cannot be compared
         return GridCell(BLANK, blank=True)
     return GridCell(number(float(str(value)), language, decimals))
 
