@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from starlette.responses import Response
 
+from disclosure.log.leaves import KINDS
 from disclosure.log.notes import parse_note
 from disclosure.schema import checkpoints
 from portal.entries import Wanted, accounts, flat, newest, story
@@ -23,12 +24,6 @@ from schemas.errors import IntegrityError
 from schemas.release import PUBLIC, RESTRICTED
 from schemas.tables import Audience
 
-KINDS = (
-    "run_started", "rows_quarantined", "encoded", "links_made", "table_protected", "attacked", "budget_set", "budget_charged",
-    "noise_drawn", "release_proposed", "release_approved", "release_rejected", "release_published", "release_superseded",
-    "release_withdrawn", "viewed", "downloaded", "certificate_read", "exact_tables_made", "links_exported", "refused", "failed",
-    "purged", "setup", "key_rotated", "key_revoked", "study_key_made", "study_key_rotated", "person_registered", "clock_behind",
-)  # fmt: skip
 FILTERS = ("study", "release", "kind", "actor", "table", "since", "until")
 CHART = (600.0, 120.0)
 
@@ -138,7 +133,7 @@ def entries(visit: Visit) -> Response:
     query = {name: value for name, value in asked.items() if value}
     following = visit.to("/audit/log", **query, before=str(older)) if older else ""
     template = "log_entries.html" if visit.request.headers.get("hx-request") else "log.html"
-    return visit.render(template, found=found, wanted=asked, kinds=KINDS, older=following)
+    return visit.render(template, found=found, wanted=asked, kinds=tuple(KINDS), older=following)
 
 
 def entry(visit: Visit) -> Response:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import get_args
 
 from markupsafe import Markup
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from disclosure.log.audit import Filter, show
 from disclosure.states import Release
@@ -34,6 +34,9 @@ SINGLE = (
     (".svg", "svg"),
     (".csv-metadata.json", "csvw"),
 )
+
+
+_kept: dict[tuple[Release, str, Language], bytes] = {}
 
 
 @dataclass(frozen=True)
@@ -101,17 +104,31 @@ def release_page(visit: Visit) -> Response:
 
 
 def table_page(visit: Visit) -> Response:
-    """One table: its sentence, figure, numbers, what they mean, files, and how to cite it."""
+    """One table: its sentence, figure, numbers, what they mean, files, and how to cite it.
+
+    What nobody in particular reads of a published release is the same page for all, and kept: that it is published still
+    is looked up every time.
+    """
     release, audience, box = reading_of(visit)
-    page = page_of(box, audience, visit.path("table"), visit.language)
+    table = visit.path("table")
+    common = visit.session is None and audience == PUBLIC and not visit.request.url.query
+    key = (release, table, visit.language)
+    if common and key in _kept and box.path(audience, f"{table}.csv"):
+        return HTMLResponse(_kept[key])
+    page = page_of(box, audience, table, visit.language)
     record(visit, release, audience, page.words.id)
     order = list(described_of(box, audience))
     at = order.index(page.words.id)
     beside = (order[at - 1] if at else "", order[at + 1] if at + 1 < len(order) else "")
-    return visit.render(
+    response = visit.render(
         "table.html", release=release, audience=audience, page=page, beside=beside,
         study=study_title(box, visit.language), title=page.words.title[visit.language],
     )  # fmt: skip
+    if common and not require_reading(visit.user, release, audience).logged:
+        if len(_kept) >= REMEMBERED_TABLES:
+            _kept.clear()
+        _kept[key] = bytes(response.body)
+    return response
 
 
 def years_page(visit: Visit) -> Response:

@@ -81,6 +81,23 @@ def build(folder: Path) -> Premises:
     return premises
 
 
+def published_with(folder: Path, release: str, more: dict[str, bytes]) -> Premises:
+    """One published release of nr2015 with more files in it, for the load benchmark."""
+    premises = Premises(folder / "state", folder / "bram.pem")
+    with open_state(premises.settings(), create=True) as state:
+        state.require_key("nr2015")
+        key = create_signing_key(premises.key)
+        with state.store.transaction() as tx:
+            register_person(tx, state.log, "bram", "checker", key.public, "olga", "operator")
+            state.log.checkpoint(tx)
+        files = written(folder / "files" / "nr2015", "nr2015")
+        for name, content in more.items():
+            (files / name).write_bytes(content)
+        propose(state, folder, release, "nr2015", files, "a")
+        approve(state, premises, release)
+    return premises
+
+
 def moved(premises: Premises, folder: Path) -> Premises:
     """A copy of a state folder to change; its releases stay where they are and are only read."""
     shutil.copytree(premises.state, folder / "state")
