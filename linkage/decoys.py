@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from linkage.evidence import Strangers, blocked, compare_pairs, joined, of_entities, with_floor
 from linkage.fields import Scheme, field_columns
-from linkage.index import KERNEL_PAIRS
-from linkage.kernel import dice_pairs
+from linkage.index import KERNEL_PAIRS, similar_pairs
 from linkage.model import Evidence, Parameters, total_bits
 from linkage.views import Index, Views, Words
 
@@ -63,7 +62,8 @@ def _near(a: Views, decoys: Views, scheme: Scheme) -> tuple[Index, Index]:
     if len(a.entity) * len(decoys.entity) <= KERNEL_PAIRS:
         filters = [f"{field.name}_f" for field in scheme.fields if field.form != "value"]
         left, right = (np.hstack([side.words[name] for name in filters]) for side in (a, decoys))
-        found.append(dice_pairs(left, right, SIMILAR_FIELDS))
+        _, *similar = similar_pairs(left, right, SIMILAR_FIELDS)
+        found.append((similar[0], similar[1]))
     return joined(found, decoys)
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from recordlinkage.base import BaseIndexAlgorithm
 
 from linkage.kernel import dice_pairs, expected_pairs
-from linkage.views import Index, Views, mixed
+from linkage.views import Index, Views, Words, mixed
 
 # Up to here all pairs are compared: a second or two, and nothing is lost.
 FULL_PAIRS = 4_000_000
@@ -75,8 +75,7 @@ class EqualKeys(_OverViews):
     ) -> None:  # fmt: skip
         super().__init__(a, b)
         self._keys, self._limit = keys, limit
-        records = len(a.entity) + len(b.entity)
-        self._budget = max(RULE_PAIRS, RULE_PAIRS_PER_RECORD * records) if budget is None else budget
+        self._budget = _rule_pairs(len(a.entity) + len(b.entity)) if budget is None else budget
         self._splits = tuple(name for name in _codes(a) if name not in keys) if splits is None else splits
         self.skipped_pairs = 0
 
@@ -186,26 +185,36 @@ def _spread(
 
 
 class SimilarRecords(_OverViews):
-    """Pairs whose record-level encodings have Dice of at least `threshold`: exact, over all pairs.
-
-    Where that would be more pairs than `budget` (everybody has the same names), the threshold rises until it is not, or
-    until only equal encodings are left; `threshold` then says what it is.
-    """
+    """Pairs whose record-level encodings have Dice of at least `threshold`, which is raised as `similar_pairs` says."""
 
     def __init__(self, a: Views, b: Views, threshold: float, budget: int | None = None) -> None:
         super().__init__(a, b)
-        records = len(a.entity) + len(b.entity)
-        self._budget = max(RULE_PAIRS, RULE_PAIRS_PER_RECORD * records) if budget is None else budget
+        self._budget = budget
         self.threshold = threshold
 
     def pairs(self) -> tuple[Index, Index]:
-        """Pairs in order of rows; none where even equal encodings are more than the budget."""
+        """Pairs in order of rows; `threshold` then says from which Dice on."""
         left, right = (side.words["record_f"] for side in (self._a, self._b))
-        while (expected := expected_pairs(left, right, self.threshold)) > self._budget and self.threshold < 1:
-            self.threshold = min(round(self.threshold + STRICTER, 2), 1.0)
-        if expected > self._budget:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        return dice_pairs(left, right, self.threshold)
+        self.threshold, rows, columns = similar_pairs(left, right, self.threshold, self._budget)
+        return rows, columns
+
+
+def similar_pairs(left: Words, right: Words, threshold: float, budget: int | None = None) -> tuple[float, Index, Index]:
+    """A threshold, and all pairs of filters that reach it: exact, over all pairs.
+
+    Where that would be more pairs than `budget` (everybody has the same names), the threshold rises from the one asked
+    for until it is not; where even equal filters are too many, none is returned.
+    """
+    most = _rule_pairs(len(left) + len(right)) if budget is None else budget
+    while (expected := expected_pairs(left, right, threshold)) > most and threshold < 1:
+        threshold = min(round(threshold + STRICTER, 2), 1.0)
+    if expected > most:
+        return threshold, np.zeros(0, np.int64), np.zeros(0, np.int64)
+    return threshold, *dice_pairs(left, right, threshold)
+
+
+def _rule_pairs(records: int) -> int:
+    return max(RULE_PAIRS, RULE_PAIRS_PER_RECORD * records)
 
 
 def same_subject(a: Views, b: Views) -> tuple[Index, Index]:
