@@ -127,6 +127,19 @@ def test_the_bench_reports_rows_of_the_contract_with_every_target(monkeypatch: p
     assert all(row.holds and row.value < 5 for row in clocks), "a study, and a million people, within five seconds"
 
 
+@pytest.mark.usefixtures("offline")
+def test_the_whole_run_ends_with_peers_among_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that a run without --quick does, on few draws: rows of peers have no target, absent ones are named."""
+    monkeypatch.setattr(run, "_PEERS", 1)
+    monkeypatch.setattr(run, "situations", lambda: situations()[:1])
+    monkeypatch.setattr(run, "five_attributes", lambda people, repetitions: five_attributes(people, 1))
+    monkeypatch.setattr(run, "coverage", lambda tables, policy, repetitions, finished: coverage(tables, policy, 1, 1))
+    rows, notes = run.bench_rows(quick=False)
+    assert {row.peer for row in rows} == {None, "OpenDP, naive", "TopDown, two levels"}
+    assert {row.target for row in rows if row.peer} == {None, "<= 1"}
+    assert [note.split()[0] for note in notes] == ["mbi", "Tumult"]
+
+
 def test_the_accuracies_of_the_design_are_reached_and_printed() -> None:
     rows = run.accuracy_rows()
     missed = {row["metric"]: row["value"] for row in rows if not row["holds"]}
