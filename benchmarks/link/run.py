@@ -12,6 +12,7 @@ from benchmarks.link.febrl import febrl4, half_overlap
 from benchmarks.link.files import Duplicates, febrl3, rldata10000
 from benchmarks.link.quality import one_file, quality_rows, two_files
 from benchmarks.link.registers import reference_rows, register_rows
+from benchmarks.link.scale import scale_rows
 from benchmarks.link.speed import encoding_rows, kernel_rows, large_row
 from benchmarks.rows import Row
 
@@ -33,6 +34,7 @@ def _speed(absent: list[str], *, quick: bool) -> Iterator[Row]:
     yield from encoding_rows(half, absent, peers=not quick, people=5_000 if quick else 50_000)
     with TemporaryDirectory() as folder:
         yield large_row(Path(folder) / "large", 20_000 if quick else 100_000)
+    yield from scale_rows(absent, people=5_000 if quick else 1_000_000)
 
 
 def _quality(absent: list[str], *, quick: bool) -> Iterator[Row]:
