@@ -2,7 +2,7 @@
 
 clk           a Bloom filter of all grams (Schnell, Bachteler and Reiher, 2009), 15 positions per gram
 tmh           a min-hash of one bit per function over the same grams
-salted        the min-hash, salted by birth date and sex
+salted        the first min-hash of `linkage.dual` alone, salted by birth date and sex or nationality
 dual2         two min-hashes as in `linkage.dual`, nothing flipped
 dual2+blip    the same with a tenth of the bits flipped: what profile `separate` hands over
 """

@@ -171,7 +171,9 @@ def assign(score: Matrix) -> Index:
         keep = np.zeros(score.shape, dtype=bool)
         np.put_along_axis(keep, np.argpartition(cost, CANDIDATES, axis=1)[:, :CANDIDATES], values=True, axis=1)
         np.put_along_axis(keep, np.argpartition(cost, CANDIDATES, axis=0)[:CANDIDATES], values=True, axis=0)
-        # So that everybody can be matched to somebody.
+        # Rows that look alike have the same best candidates; with others at random there is somebody for everybody.
+        drawn = np.random.Generator(np.random.PCG64(few)).integers(score.shape[1], size=(len(score), CANDIDATES))
+        np.put_along_axis(keep, drawn, values=True, axis=1)
         keep[np.arange(few), np.arange(few)] = True
         cost = np.where(keep, cost, 0.0)
     rows, places = min_weight_full_bipartite_matching(csr_array(cost))

@@ -19,10 +19,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.optimize import linear_sum_assignment
 from scipy.stats import norm
 
 from benchmarks.attacks.encodings import Matrix
-from benchmarks.attacks.graph import assign, bound
+from benchmarks.attacks.graph import bound
 from benchmarks.attacks.people import Index, People
 from linkage.bloom import Words
 from linkage.dual import HALF_BITS, SALTED
@@ -63,7 +64,10 @@ def by_salts(
         rows, places = _surest(fit)
         fit = bound(alone + sum(_given(z, mu, rows, places) for z, mu in graphs), known, allowed)
     # Whoever is left is guessed among those whom nobody fits better.
-    return assign(fit)
+    rows, places = linear_sum_assignment(fit, maximize=True)
+    place = np.full(len(fit), -1, dtype=np.int64)
+    place[rows] = places
+    return place
 
 
 def _deviations(words: Words) -> Matrix:
