@@ -9,7 +9,7 @@ from pathlib import Path
 from flows.coded import coded
 from flows.desks import ATTRIBUTES, ERROR, KEYS, LINK_TABLES, LINKAGE
 from flows.wire import pack_json, pack_table, receive, send, unpack_json, unpack_table
-from schemas.errors import SchakelError, UsageError
+from schemas.errors import InputRefused, SchakelError, UsageError
 
 
 def encode(blobs: dict[str, bytes]) -> dict[str, bytes]:
@@ -43,11 +43,19 @@ def encode(blobs: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def link(blobs: dict[str, bytes]) -> dict[str, bytes]:
-    """Linkage files in, persons out; there is no key and no attribute in this process."""
+    """Linkage files in, persons out; there is no key and no attribute in this process.
+
+    InputRefused where a file has a column that belongs to another desk.
+    """
+    from linkage.fields import SCHEMES
     from linkage.link import LinkParameters
     from linkage.link import link as link_files
 
     files = {k.removeprefix(LINKAGE): unpack_table(v) for k, v in blobs.items() if k.startswith(LINKAGE)}
+    allowed = {name for scheme in SCHEMES.values() for name in scheme.arrow().names}
+    for bron, table in files.items():
+        if not set(table.column_names) <= allowed:
+            raise InputRefused(f"The linkage file of {bron} has a column that no linkage file has; encode it again.")
     known = unpack_table(blobs["known"]) if "known" in blobs else None
     links = link_files(files, LinkParameters(), known)
     answer = {name: pack_table(getattr(links, name)) for name in LINK_TABLES}

@@ -15,15 +15,17 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from flows.coded import MachineRefused, StepFailed
 from flows.wire import pack_json, pack_table, receive, send, unpack_json, unpack_table
-from linkage.link import Links
 from schemas.errors import InputRefused, UsageError
 from schemas.quarantine import QuarantineLimit
+
+if TYPE_CHECKING:
+    from linkage.link import Links
 
 LINKAGE = "linkage/"
 ATTRIBUTES = "attributes/"
@@ -66,6 +68,8 @@ def encode_at_desk(study_ref: str, data: Path, key_file: Path, profile: str, *, 
 
 def link_at_desk(linkage: dict[str, bytes], known: pa.Table | None) -> Links:
     """Link sealed linkage files in a child process that has neither the key nor an attribute."""
+    from linkage.link import Links  # here, because the encode desk imports this module and has no use for a linker
+
     blobs = {LINKAGE + bron: blob for bron, blob in linkage.items()}
     if known is not None:
         blobs["known"] = pack_table(known)
