@@ -228,7 +228,8 @@ class _Run:
         for cell in cells[self.s.primary[cells]].tolist():
             self.witnesses[cell].append(witness)
         self._widen(cells, values + moves)
-        if np.all(moves <= values):  # the mirror image is a table as well when blanks may be 0
+        least, rise = self.s.least[cells], self.s.rise[cells]
+        if np.all(values - moves >= least) and np.all(-moves <= rise):  # the mirror image is a table as well
             self._widen(cells, values - moves)
         return witness
 
@@ -239,7 +240,7 @@ class _Run:
     def _check_range(self, p: int, rooms: list[Room]) -> None:
         """The outsider's range with blanks at least 0 must contain [v - down, v + up]."""
         value = int(self.s.values[p])
-        for move in (-min(self.down, value), self.up):
+        for move in (-min(self.down, value - int(self.s.least[p])), self.up):
             if move == 0 or (self.reach[p, 0] <= value + move <= self.reach[p, 1]):
                 continue
             try:

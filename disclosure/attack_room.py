@@ -23,7 +23,11 @@ BRANCH_SECONDS = 20.0  # for one whole-number problem; beyond it the question co
 
 @dataclass(frozen=True)
 class Secrets:
-    """What an attack starts from. n cells; `equations` CSR (m, n); see `disclosure.suppress.system.System` for the fields."""
+    """What an attack starts from. n cells; `equations` CSR (m, n), whole coefficients; fields as in `disclosure.suppress.system`.
+
+    upper   int64[n], what everybody knows a blank to be at most; None: nothing is known.
+    floor   int64[n], what a blank is at least when the outsider's range is judged; None: 0.
+    """
 
     values: Ints
     equations: sparse.csr_array
@@ -32,6 +36,20 @@ class Secrets:
     people: Ints
     first: Ints
     last: Ints
+    upper: Ints | None = None
+    floor: Ints | None = None
+
+    @property
+    def least(self) -> Ints:
+        """int64[n], `floor` with its default."""
+        return np.zeros(len(self.values), dtype=np.int64) if self.floor is None else self.floor
+
+    @property
+    def rise(self) -> NDArray[np.float64]:
+        """float64[n], how far above its value a blank can be."""
+        if self.upper is None:
+            return np.full(len(self.values), highspy.kHighsInf)
+        return (self.upper - self.values).astype(np.float64)
 
 
 class Untried(Exception):
@@ -46,6 +64,7 @@ class Room:
     ) -> None:
         self.s, self.cells, self.matrix, self.place, self.around = s, np.sort(cells), matrix, place, around
         self.solver: highspy.Highs | None = None
+        self.rise = s.rise[self.cells]
 
     def _open(self) -> highspy.Highs:
         """Build the model on first use: columns are movements up, then movements down, of `cells`."""
@@ -73,27 +92,34 @@ class Room:
 
     def _bounds(self, lower: Ints) -> NDArray[np.float64]:
         fall = (self.s.values[self.cells] - lower).astype(np.float64)
-        return np.concatenate([np.full(len(fall), highspy.kHighsInf), fall])
+        return np.concatenate([self.rise, fall])
 
     def witness(self, p: int, known: Iterable[int], deadline: float) -> tuple[Ints, Ints] | None:
         """Another table in which p differs and `known` does not, blanks at least `lower`; None when there is none here."""
-        for move in (1, -1):
-            if move == 1 or self.s.values[p] > self.s.lower[p]:
-                found = self._solve(p, move, known, self.s.lower[self.cells], deadline)
-                if found is not None:
-                    return found
+        for move in self._ways(p):
+            found = self._solve(p, move, known, self.s.lower[self.cells], deadline)
+            if found is not None:
+                return found
         return None
 
     def holds(self, p: int, known: Iterable[int], deadline: float) -> bool:
         """Whether the equations of this room alone already determine p; fractions of a shift would count as movement."""
         if p not in (self.at if self.solver else set(self.cells.tolist())):
             return False
-        ways = [1, -1] if self.s.values[p] > self.s.lower[p] else [1]
-        return not any(self._possible(p, way, known, self.s.lower[self.cells], deadline) for way in ways)
+        lower = self.s.lower[self.cells]
+        return not any(self._possible(p, way, known, lower, deadline) for way in self._ways(p))
+
+    def _ways(self, p: int) -> list[int]:
+        upper = self.s.upper
+        value = int(self.s.values[p])
+        rises = upper is None or value < int(upper[p])
+        return [1] * rises + [-1] * (value > int(self.s.lower[p]))
 
     def shift(self, p: int, move: int, deadline: float) -> tuple[Ints, Ints] | None:
-        """Another table in which p is `move` higher, blanks at least 0."""
-        return self._solve(p, move, (), np.zeros(len(self.cells), dtype=np.int64), deadline)
+        """Another table in which p is `move` higher, blanks at least `floor`."""
+        if move > 0 and self.s.upper is not None and self.s.values[p] + move > self.s.upper[p]:
+            return None
+        return self._solve(p, move, (), self.s.least[self.cells], deadline)
 
     def _solve(self, p: int, move: int, known: Iterable[int], lower: Ints, deadline: float) -> tuple[Ints, Ints] | None:
         if not self._possible(p, move, known, lower, deadline):
@@ -126,7 +152,8 @@ class Room:
         """The solver's point in whole numbers, checked in whole numbers; None when rounding breaks it."""
         point, k = np.array(solver.getSolution().col_value), len(self.cells)
         moves = np.rint(point[:k] - point[k:]).astype(np.int64)
-        fits = not np.any(self.part @ moves) and bool(np.all(self.s.values[self.cells] + moves >= lower))
+        reached = self.s.values[self.cells] + moves
+        fits = not np.any(self.part @ moves) and bool(np.all(reached >= lower) and np.all(moves <= self.rise))
         if not fits or np.abs(point[:k] - point[k:] - moves).max() > 1e-6:
             return None
         moved = np.flatnonzero(moves)

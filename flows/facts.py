@@ -14,6 +14,7 @@ from linkage.link import Links
 from schemas.catalogue import Catalogue
 from schemas.policy import AudiencePolicy
 from schemas.policy_noise import NoisePolicy, Population
+from schemas.policy_rounding import RoundingPolicy
 from schemas.policy_suppression import SuppressionPolicy
 from schemas.study import Text
 
@@ -57,6 +58,8 @@ def _audience(policy: AudiencePolicy, catalogue: Catalogue) -> AudienceFacts:
     budget: list[Text] = []
     if policy.suppression is not None:
         parameters += _suppression(policy.suppression)
+    if policy.rounding is not None:
+        parameters += _rounding(policy.rounding)
     if policy.noise is not None:
         parameters += _errors(policy.noise, catalogue)
         for population in policy.noise.populations:
@@ -76,6 +79,23 @@ def _suppression(rules: SuppressionPolicy) -> list[Text]:
         Text(
             nl="Nullen worden getoond: een punt is dus ten minste 1." if zeros else "Ook nullen worden beschermd.",
             en="Zeros are shown: a dot is therefore at least 1." if zeros else "Zeros are protected as well.",
+        ),
+        Text(
+            nl=f"Gemiddelden van minder dan {rules.minimum_n} mensen zijn weggelaten.",
+            en=f"Means of fewer than {rules.minimum_n} people are left out.",
+        ),
+        Text(nl=f"Bestand tegen: {attacker.nl}.", en=f"Safe against: {attacker.en}."),
+    ]
+
+
+def _rounding(rules: RoundingPolicy) -> list[Text]:
+    base, attacker = rules.base, ATTACKERS[rules.insider]
+    return [
+        Text(
+            nl=f"Elk aantal is een van de twee naaste veelvouden van {base}, door het lot gekozen, zo dat alle tabellen optellen: "
+            f"het getelde aantal ligt er hooguit {base - 1} vandaan. Ook een nul kan een klein aantal zijn.",
+            en=f"Every count is one of the two nearest multiples of {base}, drawn by lot, such that all tables add up: the number "
+            f"counted is at most {base - 1} away. A zero may be a small count too.",
         ),
         Text(
             nl=f"Gemiddelden van minder dan {rules.minimum_n} mensen zijn weggelaten.",

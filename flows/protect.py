@@ -11,6 +11,7 @@ from disclosure.log.leaves import parameters_of
 from disclosure.memo import keep_certificate
 from disclosure.noise import protect_noisy
 from disclosure.noise.plan import limits
+from disclosure.rounding import RoundingResult, round_tables
 from disclosure.states import list_releases
 from disclosure.suppress import SuppressionResult, suppress_tables
 from flows.job import Job
@@ -35,17 +36,17 @@ class Protected:
 def protect_restricted(
     job: Job, state: State, exact: Mapping[str, ExactTable], snapshot: str, release: str
 ) -> Protected:
-    """Suppressed tables: the pattern kept for this snapshot and policy if there is one, else a new one, attacked.
+    """Suppressed or rounded tables: the pattern kept for this snapshot and policy if there is one, else a new one, attacked.
 
     DisclosureRefused (4) when no pattern withstands the attacker; nothing of it is kept then but the refusal.
     """
     memo = state.memo(job.study.id)
     kept = memo.pattern(snapshot, job.policy_digest)
     if kept is None:
-        result = suppress(job, exact, published_before(job, state))
+        result = protect_true(job, exact, published_before(job, state))
         certificate = json.dumps(result.certificate, sort_keys=True).encode()
         digest = keep_certificate(state.store, release, "restricted", certificate)
-        insider = job.policy.restricted.suppression.insider if job.policy.restricted.suppression else "none"
+        insider = result.certificate["insider"]
         attacked: dict[str, object] = {
             "audience": "restricted", "insider": insider, "certified": True, "certificate": digest,
         }  # fmt: skip
@@ -67,9 +68,15 @@ def _questions(tables: Mapping[str, ExactTable] | Mapping[str, ProtectedTable]) 
     return {name: [[str(c) for c in table.categories[d]] for d in table.dimensions] for name, table in tables.items()}
 
 
-def suppress(job: Job, exact: Mapping[str, ExactTable], history: list[Tables]) -> SuppressionResult:
-    """Choose and certify blanks by the policy's rules for the restricted audience."""
-    rules = job.policy.restricted.suppression
+def protect_true(
+    job: Job, exact: Mapping[str, ExactTable], history: list[Tables]
+) -> SuppressionResult | RoundingResult:
+    """Choose and certify blanks, or round, by the policy's rules for the restricted audience."""
+    rules, rounding = job.policy.restricted.suppression, job.policy.restricted.rounding
+    if job.policy.restricted.regime == "rounded":
+        if rounding is None:
+            raise UsageError(f"The policy {job.policy.id} has no rules for rounding; add [restricted.rounding].")
+        return round_tables(exact, job.catalogue, rounding, history, "restricted")
     if rules is None:
         raise UsageError(f"The policy {job.policy.id} has no rules for blanks; add [restricted.suppression].")
     return suppress_tables(exact, job.catalogue, rules, history, "restricted")
@@ -77,7 +84,7 @@ def suppress(job: Job, exact: Mapping[str, ExactTable], history: list[Tables]) -
 
 def blank(job: Job, exact: Mapping[str, ExactTable], history: list[Tables]) -> Tables:
     """The suppressed tables alone, for a trial on invented people."""
-    return suppress(job, exact, history).protected
+    return protect_true(job, exact, history).protected
 
 
 def published_before(job: Job, state: State) -> list[Tables]:
@@ -139,8 +146,9 @@ def _log_tables(job: Job, state: State, tables: Tables, release: str) -> None:
 
 def _rules(job: Job, table: ProtectedTable) -> dict[str, bool | int | float | str]:
     policy = job.policy.public if table.audience == "public" else job.policy.restricted
-    if policy.suppression is not None:
-        return parameters_of(policy.suppression)
+    own = {"suppressed": policy.suppression, "rounded": policy.rounding}.get(table.regime)
+    if own is not None:
+        return parameters_of(own)
     for population in policy.noise.populations if policy.noise is not None else ():
         if table.id in population.published:
             rules: dict[str, bool | int | float | str] = {

@@ -94,6 +94,8 @@ def _lost(content: dict[str, Any]) -> Iterator[Sentence]:
 def _again(content: dict[str, Any], tables: Tables, earlier: list[Tables], rules: Rules) -> Sentence:
     """The blanks attacked anew by everybody the certificate names, with what their audience saw before."""
     policy = rules.policy.restricted.suppression
+    if content.get("regime") == "rounded":
+        return True, f"Rounded to {content['base']}: the attack on it is not repeated; no cell is blank."
     if policy is None or not can_attack_again(content):
         return True, "Attack by insiders: not repeated, because this certificate does not say who they are."
     beside = f" and {len(earlier)} earlier release(s)" if earlier else ""

@@ -9,6 +9,7 @@ import hashlib
 from pathlib import Path
 
 from schemas.policy_noise import NoisePolicy
+from schemas.policy_rounding import RoundingPolicy
 from schemas.policy_suppression import SuppressionPolicy
 from schemas.tables import Regime
 from schemas.toml import Strict, read_toml
@@ -19,6 +20,7 @@ class AudiencePolicy(Strict):
 
     regime: Regime
     suppression: SuppressionPolicy | None = None
+    rounding: RoundingPolicy | None = None
     noise: NoisePolicy | None = None
 
 

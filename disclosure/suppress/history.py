@@ -13,6 +13,7 @@ from disclosure.suppress.printed import Edition, Wish, fit, read_edition
 from disclosure.suppress.release import ReleaseBuilder
 from disclosure.suppress.system import NOBODY, SystemBuilder
 from schemas.catalogue import Catalogue
+from schemas.errors import DisclosureRefused
 from schemas.policy_suppression import SuppressionPolicy
 from schemas.tables import ProtectedTable
 
@@ -33,6 +34,11 @@ def add_history(
     listed = {entry.id for entry in catalogue.entries}
     for number, tables in enumerate(history):
         apart |= set(tables) - listed
+        if any(table.regime == "rounded" for table in tables.values()):
+            raise DisclosureRefused(
+                "This audience saw rounded tables of this study before; exact counts beside them need a study of their own, or the "
+                "rounded regime."
+            )
         if listed & set(tables):
             edition = read_edition(tables, catalogue, rules)
             near = {at: now.get(edition.keys[at], (-1, 0))[1] for at in sorted(edition.blank)}
