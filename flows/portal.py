@@ -38,6 +38,11 @@ class Desk:
 
     settings: Settings
 
+    @property
+    def key_file(self) -> Path | None:
+        """Where the log's signing key lies, None for its place in the state folder."""
+        return self.settings.signing_key
+
     def folder_of(self, release: str) -> Path | None:
         """Where a release lies."""
         with open_state(self.settings) as state:

@@ -49,7 +49,7 @@ def create_app(settings: PortalSettings, store: Store, services: Services, limit
     settings.check()
     portal = Portal(
         settings, store, services, Shelf(services.folder_of), Sessions(settings.state / SESSIONS), limiter or Limiter(),
-        Recorder(store), Pages(), login_of(settings),
+        Recorder(store, services.key_file), Pages(), login_of(settings),
     )  # fmt: skip
 
     @asynccontextmanager

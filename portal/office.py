@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from disclosure.states import Release, find_release, list_releases
 from disclosure.store import Store
 from portal.limits import Limiter
-from portal.record import Recorder
+from portal.record import Recorder, open_log
 from portal.sessions import Sessions
 from portal.settings import PortalSettings
 from portal.shelf import Shelf
@@ -24,6 +24,7 @@ from portal.words import Language
 from schemas.release import State
 
 if TYPE_CHECKING:
+    from disclosure.log.log import Log
     from portal.auth import Login
     from portal.pages import Pages
 
@@ -70,6 +71,10 @@ class Review:
 class Services(Protocol):
     """What the portal asks of the room that starts it."""
 
+    @property
+    def key_file(self) -> Path | None:
+        """Where the log's signing key lies, None for its place in the state folder."""
+
     def folder_of(self, release: str) -> Path | None:
         """Where a release lies, None where nobody knows."""
 
@@ -105,6 +110,10 @@ class Portal:
     recorder: Recorder
     pages: Pages
     login: Login
+
+    def open_log(self) -> Log:
+        """The log, to append to or to prove from."""
+        return open_log(self.store, self.services.key_file)
 
     def release(self, name: str) -> Release | None:
         """A release by id, as the store has it now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from disclosure.log.log import KEY_FILE, Log
@@ -13,13 +14,16 @@ from portal.users import User
 from schemas.tables import Audience
 
 
-def open_log(store: Store) -> Log:
+def open_log(store: Store, key_file: Path | None) -> Log:
     """The log, checked against every checkpoint it signed; with the signing key where this installation holds it.
+
+    key_file  where the key lies if not in the state folder.
 
     Opened anew for every reading on record: a key may have been rotated, and a state that was rolled back while the portal
     runs must not be written to.
     """
-    return Log.open(store, sign=(store.directory / KEY_FILE).exists())
+    place = key_file or store.directory / KEY_FILE
+    return Log.open(store, key_file, sign=place.exists())
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Recorder:
     """Writes the leaves `viewed` and `downloaded`."""
 
     store: Store
+    key_file: Path | None
 
     def reading(
         self,
@@ -43,7 +48,7 @@ class Recorder:
         """
         if reading.role is None:
             return
-        log = open_log(self.store)
+        log = open_log(self.store, self.key_file)
         body = {"item": item, "audience": audience}
         with self.store.transaction() as tx:
             log.append(tx, kind, body, user.name, reading.role, release.study, release.id)

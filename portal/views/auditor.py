@@ -16,7 +16,6 @@ from disclosure.schema import checkpoints
 from portal.entries import Wanted, accounts, flat, newest, story
 from portal.entries import entry as one_entry
 from portal.policies import NotFound, require_action, require_story
-from portal.record import open_log
 from portal.views.public import described_of
 from portal.visibility import story_exists_for
 from portal.web import Visit
@@ -70,7 +69,7 @@ def since(visit: Visit) -> Response:
     require_action(visit.user, "audit")
     visit.limit("audit")
     note = visit.field("note").replace("\r\n", "\n") + "\n"
-    log = open_log(visit.portal.store)
+    log = visit.portal.open_log()
     held = True
     try:
         with visit.portal.store.reading() as tx:
@@ -90,7 +89,7 @@ def check_everything(visit: Visit) -> Verdict:
         notes = tx.execute(sa.select(checkpoints.c.size, checkpoints.c.note).order_by(checkpoints.c.size)).all()
     with _checking:
         try:
-            log = open_log(store)
+            log = visit.portal.open_log()
             with store.reading() as tx:
                 size = log.size(tx)
             known = _verdicts.get(size)

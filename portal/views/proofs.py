@@ -11,7 +11,6 @@ from starlette.responses import Response
 from disclosure.log import export, keyring, public_pem
 from disclosure.publication import proof_files
 from portal.policies import NotFound, require_action, require_story
-from portal.record import open_log
 from portal.views.files import download
 from portal.web import Visit
 
@@ -28,7 +27,7 @@ def log_file(visit: Visit) -> Response:
     if name not in ("log.jsonl", "checkpoint.txt", "keys.pem"):
         raise NotFound
     visit.limit("record")
-    log = open_log(visit.portal.store)
+    log = visit.portal.open_log()
     if name == "log.jsonl":
         with visit.portal.store.transaction() as tx:
             log.append(tx, "downloaded", {"item": name}, visit.user.name, role)
@@ -55,7 +54,7 @@ def entry_proof(visit: Visit) -> Response:
     """Inclusion of an entry under the last checkpoint that covers it (JSON)."""
     require_action(visit.user, "audit")
     visit.limit("audit")
-    seq, log = int(visit.path("seq")), open_log(visit.portal.store)
+    seq, log = int(visit.path("seq")), visit.portal.open_log()
     with visit.portal.store.reading() as tx:
         last = log.last_checkpoint(tx)
     if last is None or seq >= last[0]:
@@ -70,7 +69,7 @@ def release_proof(visit: Visit) -> Response:
     found = require_story(visit.user, visit.portal.release(visit.path("release")))
     visit.limit("audit")
     with visit.portal.store.reading() as tx:
-        files = proof_files(tx, open_log(visit.portal.store), found.id)
+        files = proof_files(tx, visit.portal.open_log(), found.id)
     name = visit.path("name")
     if name not in files:
         raise NotFound
