@@ -29,4 +29,4 @@ def _every_command() -> None:
 
 
 # They register their commands on `app`; the order is the order of `--help`.
-from flows.cli import release, decide, read, publish, holder, operate, portal, bench, bench_noise  # noqa: E402, F401, I001
+from flows.cli import release, decide, read, publish, holder, operate, portal, bench, bench_noise, bench_suppress  # noqa: E402, F401, I001

@@ -1,0 +1,1 @@
+"""Suppression against its targets and its peers, all attacked with the same code."""
