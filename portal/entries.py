@@ -217,7 +217,8 @@ def _tell(leaf: Leaf, found: list[Run], open_runs: dict[str, Run]) -> None:
     elif kind != "run_started":
         run.outcome = "proposed" if kind == "release_proposed" else kind
         run.release = str(leaf["release"] or run.release)
-        run.step, run.code, run.exit_code = str(body.get("step", "")), str(body.get("code", "")), body.get("exit_code")
+        if kind != "release_proposed":  # whose code is the program's version
+            run.step, run.code, run.exit_code = str(body["step"]), str(body["code"]), body.get("exit_code")
         del open_runs[study]
 
 

@@ -160,7 +160,9 @@ def _bounds(low: float | None, high: float | None, language: Language, decimals:
     if low is None or high is None:
         return ""
     ends = number(low, language, decimals), number(high, language, decimals)
-    return ends[0] if low == high else f"{ends[0]}\u2013{ends[1]}"
+    if low == high:
+        return ends[0]
+    return say("table.from_to", language, low=ends[0], high=ends[1]) if low < 0 else f"{ends[0]}\u2013{ends[1]}"
 
 
 def _marked(cell: Cell, now: Point, was: Point | None, language: Language) -> Cell:

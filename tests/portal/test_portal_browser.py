@@ -269,6 +269,7 @@ def test_the_pictures_of_the_documentation(served: Town, name: str) -> None:
     if os.environ.get("SCHAKEL_PICTURES"):
         PICTURES.mkdir(parents=True, exist_ok=True)
         taken.convert("RGB").quantize(32).save(kept, optimize=True)
-    assert Image.open(kept).size == taken.size
+    with Image.open(kept) as shown:
+        assert shown.size == taken.size
     assert kept.stat().st_size < 60_000
     page.close()
