@@ -115,17 +115,14 @@ def _ranked(pseudonyms: pa.Array) -> tuple[list[bytes], Index]:
 
 
 def _load(bron: str, table: pa.Table, subject: Index, scheme: Scheme) -> Views:
-    widths = scheme.arrow()
-    words = {name: words_of(table.column(name), widths.field(name).type.byte_width) for name in scheme.records}
-    present = {}
-    for part in scheme.fields:
-        for name, width in field_columns(part):
-            words[name] = words_of(table.column(name), width)
-        present[part.name] = np.asarray(table.column(_main_column(part)).combine_chunks().is_valid(), dtype=bool)
+    types = scheme.arrow()
+    widths = {name: types.field(name).type.byte_width for name in scheme.records}
+    widths |= {name: width for part in scheme.fields for name, width in field_columns(part)}
     records, row_entity = _ranked(table.column("record").combine_chunks())
-    whole = np.zeros(len(row_entity), dtype=np.uint64)
-    for column in (subject[:, None].view(np.uint64), *words.values()):
-        whole = mixed(column, whole)
+    # Columns are read twice, because all of them at once are as large as the file.
+    whole = mixed(subject[:, None].view(np.uint64), np.zeros(len(row_entity), dtype=np.uint64))
+    for name, width in widths.items():
+        whole = mixed(words_of(table.column(name), width), whole)
     order = np.lexsort((whole, row_entity))
     starts = _differs(row_entity[order]) | _differs(whole[order])
     first = order[starts]
@@ -133,8 +130,11 @@ def _load(bron: str, table: pa.Table, subject: Index, scheme: Scheme) -> Views:
     row_view[order] = np.cumsum(starts) - 1
     return Views(
         bron=bron,
-        words={name: column[first] for name, column in words.items()},
-        present={name: column[first] for name, column in present.items()},
+        words={name: words_of(table.column(name), width)[first] for name, width in widths.items()},
+        present={
+            part.name: np.asarray(table.column(_main_column(part)).combine_chunks().is_valid(), dtype=bool)[first]
+            for part in scheme.fields
+        },
         subject=subject[first],
         entity=row_entity[first],
         records=records,

@@ -38,6 +38,8 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
         intake = read_registers(load_study("nr2015"), Path(task["folder"]))
         clock.append(cpu_clock())
         tables = encode_registers(intake, KEYS, "single-site").linkage
+        # The link desk is a process of its own and holds no register.
+        del intake
         unique = LinkParameters().unique
     else:
         clock.append(cpu_clock())
