@@ -9,12 +9,14 @@ STAMP := $(VENV)/.schakel-setup
 # The environment: hash-locked packages and the project itself; says aloud which system packages are missing
 setup: $(STAMP)
 
-$(STAMP): requirements/dev.txt pyproject.toml deploy/system-packages.sh
+$(STAMP): requirements/dev.txt pyproject.toml deploy/system-packages.sh tests/portal/node/package-lock.json
 	@echo "Setting up $(VENV): about 200 packages, checked against their hashes (a minute or two, once)."
 	@$$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@sh deploy/system-packages.sh
+	@cd tests/portal/node && npm ci --silent --no-audit --no-fund --ignore-scripts || \
+		echo "The npm packages of tests/portal/node could not be installed: tests that need them will be skipped with a notice."
 	@touch $@
 
 # Both studies on the reference extracts, end to end, into ./demo

@@ -243,3 +243,30 @@ def test_words_for_kinds_and_reasons_name_what_exists() -> None:
     assert {key.removeprefix("kind.") for key in sentences("nl") if key.startswith("kind.")} <= set(LEAF_KINDS)
     reasons = set(re.findall(r"^\| `([a-z_]+)` \|", (ROOM.parent / "docs" / "study.md").read_text(), re.MULTILINE))
     assert {key.removeprefix("quarantine.") for key in sentences("nl") if key.startswith("quarantine.")} <= reasons
+
+
+def test_every_test_that_the_checklist_names_exists() -> None:
+    """docs/asvs.md says where each item is tested; a renamed test must not leave a hole there."""
+    named = set(re.findall(r"`(test_\w+)`", (ROOM.parent / "docs" / "asvs.md").read_text()))
+    there = {
+        name
+        for path in Path(__file__).parent.glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
+    assert len(named) > 40
+    assert named <= there, named - there
+
+
+def test_every_picture_of_the_handbook_is_taken_by_a_test() -> None:
+    from tests.portal.screens import KEPT
+
+    shown = re.findall(r"images/portal/([\w-]+)\.png", (ROOM.parent / "docs" / "portal.md").read_text())
+    assert sorted(shown) == sorted(KEPT)
+
+
+def test_every_setting_of_the_portal_is_documented() -> None:
+    """Names as the code reads them, whole or with the common beginning left out."""
+    code = (ROOM / "settings.py").read_text()
+    text = (ROOM.parent / "docs" / "portal.md").read_text()
+    for name in set(re.findall(r"SCHAKEL_PORTAL_[A-Z_]*[A-Z]", code)) | {"SCHAKEL_PORTAL_OIDC_CLIENT_ID"}:
+        assert name in text or name.removeprefix("SCHAKEL_PORTAL_OIDC") in text, name
