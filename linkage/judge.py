@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from linkage.decoys import decoys_of
-from linkage.evaluate import DRAWS, Blind, Strangers, as_dict, strangers_linked
+from linkage.evaluate import DRAWS, Blind, Strangers, as_dict, strangers_linked, together
 from linkage.evidence import Built, build
 from linkage.fields import Scheme
 from linkage.judged import (
@@ -136,14 +136,16 @@ def _quality(
 
     missing, differs = (_blind(evidence, fitted, found, rules, level) for level in (MISSING, DIFFERS))
     registers = per_registers(views, rules, found, Checks(strangers, unknown, missing, differs))
-    recall = as_dict(missing.recall) if missing.asked else None
+    recall = as_dict(together(missing).recall) if found.by_number.any() else None
     return {"registers": registers, "recall_without_number": recall}
 
 
-def _blind(evidence: Evidence, fitted: Parameters, found: Found, rules: Rules, level: int) -> Blind:
-    """Links by number judged with the number missing or differing; `wrong` counts who is linked to somebody else."""
+def _blind(evidence: Evidence, fitted: Parameters, found: Found, rules: Rules, level: int) -> list[Blind]:
+    """Per pair of registers the links by number judged with the number missing or differing; `wrong` counts who is linked
+    to somebody else.
+    """
     if not found.by_number.any():
-        return Blind(0, 0, 0)
+        return [Blind(0, 0, 0) for _ in evidence.groups]
     column = list(evidence.columns).index(SUBJECT)
     levels = evidence.levels.copy()
     levels[found.by_number, column] = level
@@ -155,12 +157,15 @@ def _blind(evidence: Evidence, fitted: Parameters, found: Found, rules: Rules, l
         theirs = here & np.isin(codes, codes[here & found.by_number])
         if level == MISSING:
             levels[theirs & ~found.by_number, column] = MISSING
-        if group.unique_left or group.unique_right:
-            ends.append((codes, theirs))
+        ends.append((codes, theirs if group.unique_left or group.unique_right else here & False))
     unseen = replace(evidence, levels=levels)
     again = one_to_one(unseen, total_bits(unseen, fitted)) >= rules.threshold
-    wrong = sum(len(np.unique(codes[_other(theirs, again, found.by_number)])) for codes, theirs in ends)
-    return Blind(int(found.by_number.sum()), int((again & found.by_number).sum()), wrong)
+    out = []
+    for place, (codes, theirs) in enumerate(ends):
+        asked = found.by_number & (found.group == place)
+        wrong = len(np.unique(codes[_other(theirs, again, found.by_number)]))
+        out.append(Blind(int(asked.sum()), int((again & asked).sum()), wrong))
+    return out
 
 
 def _other(theirs: Flags, again: Flags, by_number: Flags) -> Flags:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.evaluate import Blind, Situation, Strangers, described, errors
+from linkage.evaluate import Blind, Situation, Strangers, described, errors, together
 from linkage.resolve import NEVER_COMPARED
 from linkage.views import Index, Views
 
@@ -89,13 +89,13 @@ class Checks:
     unknown    of decoys, how many it would link, and draws of missed links (None where numbers tell), for the pair of
                registers at a place with the rows that are free on either side; asked where there are no strangers or
                no numbers.
-    missing, differs: links by number judged with the number away, and with another in its place.
+    missing, differs: per pair of registers links by number judged with the number away, and with another in its place.
     """
 
     strangers: Callable[[str, int], int]
     unknown: Callable[[int, float], tuple[Strangers, Floats]] | None
-    missing: Blind
-    differs: Blind
+    missing: Sequence[Blind]
+    differs: Sequence[Blind]
 
 
 def per_registers(views: dict[str, Views], rules: Rules, found: Found, checks: Checks) -> dict[str, object]:
@@ -108,7 +108,7 @@ def per_registers(views: dict[str, Views], rules: Rules, found: Found, checks: C
         free = tuple(
             size - len(np.unique(ends[here])) for size, ends in zip(sizes, (found.left, found.right), strict=True)
         )
-        missed = None
+        missing, differs, missed = together(checks.missing, place), together(checks.differs, place), None
         if first == second:
             rows, may_meet, side, times = sizes[0] / 2, sizes[0] / 2, None, 1.0
         elif {first, second} & rules.unique:
@@ -122,12 +122,12 @@ def per_registers(views: dict[str, Views], rules: Rules, found: Found, checks: C
         strangers = Strangers(0, 0)
         if side is not None:
             strangers = Strangers(checks.strangers(side, place), views[side].entities, times)
-        if checks.unknown is not None and (side is None or not checks.missing.asked):
+        if checks.unknown is not None and (side is None or not missing.asked):
             decoys, missed = checks.unknown(place, _meetings(sizes, free, first, second, rules.unique))
             strangers = strangers if side is not None else decoys
         here_by_number = int((here & found.by_number).sum())
         situation = Situation(int(here.sum()), here_by_number, int((here & found.differ).sum()), may_meet, rows)
-        part = errors(situation, strangers, checks.missing, checks.differs, None if checks.missing.asked else missed)
+        part = errors(situation, strangers, missing, differs, None if missing.asked else missed)
         out[f"{first}+{second}"] = {"by_number": here_by_number} | described(part)
     return out
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from linkage.compare import dice
-from linkage.evaluate import Blind, as_dict, strangers_linked
+from linkage.evaluate import Blind, as_dict, strangers_linked, together
 from linkage.judged import (
     NOTHING,
     Checks,
@@ -140,18 +140,17 @@ def by_records(views: dict[str, Views], rules: Rules, sure: set[Pair]) -> Judged
         pairs = known.of[side]
         return strangers_linked(intercept[2 * place] + slope * pairs.score, pairs.left, pairs.right)
 
-    def blind(differs: int) -> Blind:
-        """Links by number judged as if it were missing, or differed."""
-        if not sure:
-            return Blind(0, 0, 0)
+    def blind(differs: int) -> list[Blind]:
+        """Per pair of registers the links by number judged as if it were missing, or differed."""
         odds = np.where(by_number, intercept[2 * group + differs] + slope * points, bits)
         again = _one_partner(views, rules, group, left, right, odds) >= rules.threshold
-        return Blind(len(sure), int((again & by_number).sum()), 0)
+        asked = [by_number & (group == place) for place in range(len(parts))]
+        return [Blind(int(mine.sum()), int((again & mine).sum()), 0) for mine in asked]
 
     missing = blind(0)
     quality = {
         "registers": per_registers(views, rules, found, Checks(strangers, None, missing, blind(1))),
-        "recall_without_number": as_dict(missing.recall) if sure else None,
+        "recall_without_number": as_dict(together(missing).recall) if sure else None,
         "thresholds": {
             f"{a}+{b}": {
                 "no number": _even(intercept[2 * g], slope),
