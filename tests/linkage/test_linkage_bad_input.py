@@ -7,7 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from benchmarks.link.whole import skewed
 from linkage.encode import encode_registers
+from linkage.evidence import blocking_keys, candidates
 from linkage.index import EqualKeys
 from linkage.keys import StudyKeys
 from linkage.link import LinkParameters, link, links_file
@@ -128,6 +130,23 @@ def test_a_skewed_block_is_left_out_before_it_is_made(loaded):
     ya, yb = a.words["year_h"][:, 0], b.words["year_h"][:, 0]
     equal = (na[:, None] == nb[None, :]) & (ya[:, None] == yb[None, :]) & (na != 0)[:, None] & (ya != 0)[:, None]
     assert mine == set(zip(*(axis.tolist() for axis in np.nonzero(equal)), strict=True))
+
+
+def test_a_register_of_namesakes_born_on_1_january_is_bounded(monkeypatch):
+    """Few names in Zipf's manner, one birthday: nine million pairs, of which no rule may make more than its budget."""
+    monkeypatch.setattr("linkage.index.RULE_PAIRS", 20_000)
+    scheme = LinkParameters().scheme
+    views = load_views({name: skewed(3_000, seed) for seed, name in enumerate(("A", "B"))}, scheme)
+    left, right = candidates(views["A"], views["B"], scheme)
+    rules = len(list(blocking_keys(scheme))) + 1
+    assert 0 < len(left) <= rules * 20_000
+    # Who agrees on everything, bit for bit, and has few namesakes is still found.
+    whole = {name: views[name].words["record_f"] for name in views}
+    pairs = set(zip(left.tolist(), right.tolist(), strict=True))
+    for i in range(0, 3_000, 100):
+        same = np.flatnonzero((whole["B"] == whole["A"][i]).all(axis=1))
+        if 0 < len(same) <= 2:
+            assert any((i, int(j)) in pairs for j in same)
 
 
 def test_another_key_links_nobody_and_says_so(loaded):
