@@ -186,7 +186,7 @@ class Room:
 def eliminate(equations: sparse.csr_array, blank: Bools) -> tuple[Bools, Bools]:
     """Blanks that stay unknown after solving every equation with a single unknown, and the ones so determined."""
     live = blank.copy()
-    pattern = abs(equations).astype(np.int64)
+    pattern = (equations != 0).astype(np.int64)
     while True:
         single = np.flatnonzero(pattern @ live.astype(np.int64) == 1)
         if not len(single):

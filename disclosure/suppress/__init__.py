@@ -8,17 +8,19 @@ May import     `schemas`, and the attacker, which shares no code with the choose
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from disclosure.attack import attack
+from disclosure.attack import Attack, attack
+from disclosure.attack_facts import Fact, with_facts
 from disclosure.suppress.certificate import certificate_of, refuse_exposed, secrets_of
 from disclosure.suppress.choose import Choice, choose
 from disclosure.suppress.history import add_history
 from disclosure.suppress.judge import beyond_help, without
-from disclosure.suppress.release import build, protected_tables
-from disclosure.suppress.system import System, describe
+from disclosure.suppress.means import facts_of
+from disclosure.suppress.release import ReleaseBuilder, build, protected_tables
+from disclosure.suppress.system import Bools, System, describe
 from schemas.catalogue import Catalogue
 from schemas.errors import DisclosureRefused
 from schemas.policy_suppression import SuppressionPolicy
@@ -51,14 +53,36 @@ def suppress_tables(
     alone = work.joint().system if history else None
     apart = add_history(work, history, catalogue, rules)
     joint = work.joint()
-    system, choice, lost = _chosen(joint.system, alone, rules)
-    found = attack(
-        secrets_of(system), choice.blank, insider=rules.insider, down=rules.protect_down, up=rules.protect_up
-    )  # fmt: skip
+    system, choice, lost, found = _held(
+        work, joint.system, alone, rules, lambda blank: facts_of(work, tables, catalogue, blank)
+    )
     refuse_exposed(system, found)
     certificate = certificate_of(system, choice, found, rules.objective, rules.insider)
     certificate |= {"editions": len(history), "apart": list(apart), "lost": [describe(system.keys[at]) for at in lost]}
     return SuppressionResult(protected_tables(joint, tables, choice.blank, audience), certificate)
+
+
+def _held(
+    work: ReleaseBuilder,
+    system: System,
+    alone: System | None,
+    rules: SuppressionPolicy,
+    facts: Callable[[Bools], list[Fact]],
+) -> tuple[System, Choice, list[int], Attack]:
+    """A pattern that holds against whoever reads the printed means too. Where it does not, the means that say most go blank."""
+    while True:
+        asked, choice, lost = _chosen(system, alone, rules)
+        told = facts(choice.blank)
+        found = attack(
+            *with_facts(secrets_of(asked), choice.blank, told), insider=rules.insider, down=rules.protect_down, up=rules.protect_up
+        )  # fmt: skip
+        exposed = {*found.outsider, *(cell for _, cell in (*found.insiders, *found.open))}
+        near = {fact.source for fact in told if exposed & set(fact.cells)} or {fact.source for fact in told}
+        if not exposed or not near:
+            return asked, choice, lost, found
+        primary = system.primary.copy()
+        primary[list(near)] = True
+        system = replace(system, primary=primary)
 
 
 def _chosen(system: System, alone: System | None, rules: SuppressionPolicy) -> tuple[System, Choice, list[int]]:
