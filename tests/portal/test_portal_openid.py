@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -67,16 +68,14 @@ class House:
         return browser, browser.get(back.removeprefix(ADDRESS))
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["claims in the token", "claims by userinfo"])
-def house(
-    request: pytest.FixtureRequest, premises: Premises, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("house")
+@contextmanager
+def trusting(premises: Premises, folder: Path, *, thin: bool) -> Iterator[House]:
+    """A provider and a portal that trusts it; `thin` tokens hold no claims, which then come by userinfo."""
     secret = folder / "secret"
     secret.write_text(SECRET + "\n")
     secret.chmod(0o600)
     mine = moved(premises, folder)
-    with provider(ACCOUNTS, SECRET, f"{ADDRESS}/login/callback", thin=request.param) as issuer:
+    with provider(ACCOUNTS, SECRET, f"{ADDRESS}/login/callback", thin=thin) as issuer:
         found = {
             "SCHAKEL_PORTAL_URL": ADDRESS, "SCHAKEL_PORTAL_OIDC_ISSUER": issuer, "SCHAKEL_PORTAL_OIDC_CLIENT_ID": "schakel",
             "SCHAKEL_PORTAL_OIDC_SECRET_FILE": str(secret), "SCHAKEL_PORTAL_OIDC_NAME_CLAIM": "preferred_username",
@@ -86,9 +85,23 @@ def house(
             yield House(site, issuer)
 
 
+@pytest.fixture(scope="module")
+def house(premises: Premises, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with trusting(premises, tmp_path_factory.mktemp("house"), thin=False) as made:
+        yield made
+
+
 @pytest.fixture(autouse=True)
 def rested(house: House) -> None:
     house.site.wait()
+
+
+def test_claims_may_come_by_userinfo(premises: Premises, tmp_path: Path) -> None:
+    with trusting(premises, tmp_path, thin=True) as thin:
+        browser, _ = thin.login("a-2")
+        assert "ada" in browser.text("/en/")
+        assert browser.get("/en/audit").status_code == 200
+        assert browser.get("/en/review").status_code == 403
 
 
 def test_the_role_comes_from_the_claim_and_the_name_into_the_log(house: House) -> None:
