@@ -61,7 +61,7 @@ def test_a_share_with_one_decimal_of_919_is_the_count() -> None:
     assert attack(*with_facts(total, blank, share_facts(2, "4.1", 919)), insider="none").outsider == (2,)
     own = with_facts(secrets_of(system), blank, share_facts(0, "0.4", 919))
     assert attack(*own, insider="none").outsider == (0,), "4 of 919 and no other count is 0.4 %"
-    rough = with_facts(secrets_of(system), blank, share_facts(0, "0", 919))
+    rough = with_facts(secrets_of(system), blank, share_facts(0, "0", 9190))
     assert attack(*rough, insider="none").certified
 
 
