@@ -22,6 +22,8 @@ from linkage.views import Index, Views
 # Pairs drawn to estimate how often all pairs agree, where not all are compared.
 SAMPLE_PAIRS = 300_000
 CHUNK = 500_000
+# More than FULL_PAIRS: what is compared in full is one batch.
+BATCH = 5_000_000
 # Pairs that the starting values put this many bits below even are left out; the level totals keep counting them.
 HOPELESS = -30.0
 
@@ -118,11 +120,18 @@ def build(views: dict[str, Views], scheme: Scheme, unique: frozenset[str], withi
     names = {**columns(scheme), SUBJECT: VALUE_LEVELS}
     offsets = dict(zip(views, np.cumsum([0, *(v.entities for v in views.values())]), strict=False))
     parts: list[Evidence] = []
+    groups: list[Group] = []
     for place, (bron_a, bron_b) in enumerate(register_pairs(views, within)):
         a, b = views[bron_a], views[bron_b]
-        compared = compare_pairs(a, b, *candidates(a, b, scheme), scheme)
-        group = _group(a, b, compared, scheme, unique)
-        parts.append(of_entities(a, b, compared, scheme, group, place, (offsets[bron_a], offsets[bron_b])))
+        left, right = candidates(a, b, scheme)
+        everything = len(a.entity) * len(b.entity) <= FULL_PAIRS
+        compared = compare_pairs(a, b, *((left, right) if everything else _sample(a, b)), scheme)
+        groups.append(_group(a, b, compared, scheme, unique))
+        ends = (offsets[bron_a], offsets[bron_b])
+        for some in _batches(a.entity[left]):
+            if not everything:
+                compared = compare_pairs(a, b, left[some], right[some], scheme)
+            parts.append(of_entities(a, b, compared, scheme, groups[-1], place, ends))
     whole = Evidence(
         columns=names,
         levels=np.concatenate([p.levels for p in parts]),
@@ -130,11 +139,28 @@ def build(views: dict[str, Views], scheme: Scheme, unique: frozenset[str], withi
         left=np.concatenate([p.left for p in parts]),
         right=np.concatenate([p.right for p in parts]),
         group=np.concatenate([p.group for p in parts]),
-        groups=[p.groups[0] for p in parts],
+        groups=groups,
         floor=np.concatenate([p.floor for p in parts]),
     )
     strangers = {bron: strangers_of(views[bron], scheme) for bron in sorted(unique & set(views))}
     return Built(with_floor(whole, strangers), {b: _as_evidence(s, whole) for b, s in strangers.items()}, strangers)
+
+
+def _batches(entities: Index) -> Iterator[slice]:
+    """Slices of some BATCH pairs, none of which parts the pairs of a left record: entities (n,) do not fall.
+
+    What is hopeless is dropped batch by batch, because all candidates of a million records do not fit into memory.
+    """
+    begin = 0
+    while True:
+        end = len(entities)
+        if begin + BATCH < end:
+            last = entities[begin + BATCH]
+            end = int(np.searchsorted(entities, last, side="right" if last == entities[begin] else "left"))
+        yield slice(begin, end)
+        if end == len(entities):
+            return
+        begin = end
 
 
 def of_entities(
@@ -170,15 +196,19 @@ def of_entities(
     )
 
 
+def _sample(a: Views, b: Views) -> tuple[Index, Index]:
+    """Pairs drawn at random, the same ones each time."""
+    generator = np.random.Generator(np.random.PCG64(_meetings(a, b)))
+    return generator.integers(0, len(a.entity), SAMPLE_PAIRS), generator.integers(0, len(b.entity), SAMPLE_PAIRS)
+
+
+def _meetings(a: Views, b: Views) -> int:
+    return a.entities * b.entities if a is not b else a.entities * (a.entities - 1) // 2
+
+
 def _group(a: Views, b: Views, compared: Compared, scheme: Scheme, unique: frozenset[str]) -> Group:
-    """Level totals over all pairs: counted where all were compared, else from a sample, scaled."""
-    pairs = a.entities * b.entities if a is not b else a.entities * (a.entities - 1) // 2
-    levels = compared.levels
-    if len(a.entity) * len(b.entity) > FULL_PAIRS:
-        generator = np.random.Generator(np.random.PCG64(pairs))
-        left = generator.integers(0, len(a.entity), SAMPLE_PAIRS)
-        right = generator.integers(0, len(b.entity), SAMPLE_PAIRS)
-        levels = compare_pairs(a, b, left, right, scheme).levels
+    """Level totals over all pairs: counted where all were compared, else those of a sample, scaled."""
+    pairs, levels = _meetings(a, b), compared.levels
     scale = pairs / max(len(levels), 1)
     totals = [
         np.bincount(levels[:, column], minlength=len(levels_)).astype(float) * scale

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from linkage import evidence
+from linkage.encode import encode_registers
+from linkage.fields import REGISTER
 from linkage.index import EqualKeys, SimilarRecords
 from linkage.kernel import dice_pairs
-from linkage.views import Views
+from linkage.keys import StudyKeys
+from linkage.views import Views, load_views
+from tests.linkage.loader import load
 
 CODES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 2)), max_size=30)
 
@@ -135,6 +142,31 @@ def test_equal_encodings_beyond_the_budget_are_no_candidates():
     b.words["record_f"][:] = a.words["record_f"][:] = a.words["record_f"][0]
     assert len(SimilarRecords(a, b, 0.7, 5_000).pairs()[0]) == 0
     assert len(SimilarRecords(a, b, 0.7, 10_000).pairs()[0]) == 10_000
+
+
+@given(st.lists(st.integers(0, 8), max_size=60).map(sorted), st.integers(1, 20))
+def test_batches_cover_all_and_part_no_record(entities, size):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidence, "BATCH", size)
+        parts = list(evidence._batches(np.array(entities, dtype=np.int64)))
+    assert [place for part in parts for place in range(part.start, part.stop)] == list(range(len(entities)))
+    for one, two in itertools.pairwise(parts):
+        assert entities[one.stop - 1] != entities[two.start]
+        assert one.stop - one.start <= size or len(set(entities[one])) == 1
+
+
+def test_batches_give_the_evidence_of_one(monkeypatch):
+    views = load_views(
+        encode_registers(load("nr2015"), StudyKeys(b"k" * 32, "nr2015"), "single-site").linkage, REGISTER
+    )
+    monkeypatch.setattr(evidence, "FULL_PAIRS", 100)
+    whole = evidence.build(views, REGISTER, frozenset({"IND"}), frozenset()).evidence
+    monkeypatch.setattr(evidence, "BATCH", 37)
+    parts = evidence.build(views, REGISTER, frozenset({"IND"}), frozenset()).evidence
+    assert len(whole.left) > 500
+    for name in ("levels", "left", "right", "group", "floor"):
+        assert np.array_equal(getattr(whole, name), getattr(parts, name))
+    assert np.array_equal(whole.frequency, parts.frequency, equal_nan=True)
 
 
 @pytest.mark.parametrize("sides", [([], [(1, 1, 1)]), ([(1, 1, 1)], []), ([], [])])
