@@ -27,7 +27,7 @@ from portal.sessions import Sessions
 from portal.settings import PortalSettings
 from portal.shelf import Shelf
 from portal.views import auditor, checker, files, login, operator, proofs, public
-from portal.web import View, Visit, endpoint, preferred
+from portal.web import View, Visit, endpoint, preferred, problem_answer
 from portal.words import LANGUAGES
 
 STATIC = Path(__file__).parent / "static"
@@ -161,7 +161,6 @@ async def _failed(request: Request, _error: Exception) -> Response:
     """Something nobody foresaw: a page without a word of what it was, which the server's own log has."""
     portal: Portal = request.app.state.portal
     visit = Visit(request, portal, preferred(request), None)
-    text = visit.say("error.failed")
-    response = visit.render("error.html", 500, heading=visit.say("error.failed_title"), text=text)
+    response = problem_answer(visit, 500, "failed_title", visit.say("error.failed"))
     response.headers.update(HEADERS)  # this answer leaves from outside the middleware
     return response

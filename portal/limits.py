@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["login", "decide", "record", "search", "audit", "page"]
+Kind = Literal["login", "decide", "record", "search", "audit"]
 REMEMBERED = 10_000  # people and addresses; the least recently seen are forgotten first
 
 
@@ -27,7 +27,6 @@ LIMITS: Mapping[Kind, Limit] = {
     "record": Limit(60, 60),  # readings that are leaves: the log cannot forget, so nobody may flood it
     "search": Limit(30, 60),
     "audit": Limit(30, 60),
-    "page": Limit(3_000, 15_000),  # pages come from memory; this only stops what is no person and no press day
 }
 
 

@@ -148,9 +148,7 @@ def endpoint(view: View, *, language: Language | None = None) -> Callable[[Reque
             form = await read_form(request) if request.method == "POST" else {}
             response = await run_in_threadpool(_run, view, visit, form)
         except BadForm as problem:
-            response = visit.render(
-                "error.html", 400, heading=visit.say("error.form_title"), text=visit.say(f"error.{problem}")
-            )
+            response = problem_answer(visit, 400, "form_title", visit.say(f"error.{problem}"))
         return with_cookie(visit, response)
 
     return answer
@@ -164,6 +162,8 @@ def _run(view: View, visit: Visit, form: Mapping[str, bytes]) -> Response:
     try:
         return view(visit)
     except LoginNeeded:
+        if visit.request.headers.get("hx-request"):  # the session ended under an open page: leave it, do not fill it
+            return Response(status_code=204, headers={"hx-redirect": visit.to("/login")})
         return visit.redirect(visit.to("/login", next=visit.here))
     except (NotFound, Forbidden, TooMany, SchakelError) as problem:
         return problem_page(visit, problem)
@@ -223,26 +223,28 @@ def preferred(request: Request) -> Language:
     return "nl"
 
 
+def problem_answer(visit: Visit, status: int, title: str, text: str, *, foreign: bool = False) -> Response:
+    """A page that says what did not go, or a part of one where only a part was asked for."""
+    template = "error_part.html" if visit.request.headers.get("hx-request") else "error.html"
+    return visit.render(template, status, heading=visit.say(f"error.{title}"), text=text, foreign=foreign)
+
+
 def problem_page(visit: Visit, problem: Exception) -> Response:
     """The page for something that did not go, in words; what the program knows about it goes into its own log."""
     if isinstance(problem, NotFound):
-        return visit.render(
-            "error.html", 404, heading=visit.say("error.missing_title"), text=visit.say("error.missing")
-        )
+        return problem_answer(visit, 404, "missing_title", visit.say("error.missing"))
     if isinstance(problem, Forbidden):
         log.warning("forbidden actor=%s path=%s", visit.user.name or "-", visit.request.url.path)
-        text = visit.say(f"error.forbidden_{problem.why}")
-        return visit.render("error.html", 403, heading=visit.say("error.forbidden_title"), text=text)
+        return problem_answer(visit, 403, "forbidden_title", visit.say(f"error.forbidden_{problem.why}"))
     if isinstance(problem, TooMany):
         log.warning("limited actor=%s path=%s", visit.user.name or "-", visit.request.url.path)
-        text = visit.say("error.many", seconds=problem.seconds)
-        response = visit.render("error.html", 429, heading=visit.say("error.many_title"), text=text)
+        response = problem_answer(visit, 429, "many_title", visit.say("error.many", seconds=problem.seconds))
         response.headers["retry-after"] = str(problem.seconds)
         return response
     if isinstance(problem, IntegrityError):
         log.error("integrity path=%s %s", visit.request.url.path, problem)
-        return visit.render("error.html", 503, heading=visit.say("error.broken_title"), text=visit.say("error.broken"))
+        return problem_answer(visit, 503, "broken_title", visit.say("error.broken"))
     log.warning(
         "refused actor=%s path=%s code=%s", visit.user.name or "-", visit.request.url.path, type(problem).__name__
     )
-    return visit.render("error.html", 409, heading=visit.say("error.refused_title"), text=str(problem))
+    return problem_answer(visit, 409, "refused_title", str(problem), foreign=visit.language != "en")

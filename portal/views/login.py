@@ -20,6 +20,7 @@ from portal.web import (
     check_token,
     load_session,
     preferred,
+    problem_answer,
     problem_page,
     read_form,
     safe_path,
@@ -83,9 +84,7 @@ async def _with_provider(request: Request, step: Step) -> Response:
     except TooMany as problem:
         response = problem_page(visit, problem)
     except BadForm as problem:
-        response = visit.render(
-            "error.html", 400, heading=visit.say("error.form_title"), text=visit.say(f"error.{problem}")
-        )
+        response = problem_answer(visit, 400, "form_title", visit.say(f"error.{problem}"))
     except LoginRefused as refusal:
         log.warning("login refused why=%s", refusal.why)
         visit.require_session()

@@ -278,3 +278,11 @@ def test_settings_that_would_let_people_in_unproven_or_in_clear_are_refused(tmp_
     assert [is_loopback(h) for h in ("127.0.0.1", "127.1.2.3", "::1", "localhost", "10.0.0.1", "localhost.evil.nl", "")] == [
         True, True, True, True, False, False, False,
     ]  # fmt: skip
+
+
+def test_a_part_asked_for_after_the_session_ended_leads_to_the_login(visit: Visit) -> None:
+    answer = visit().get("/en/audit/verdict", **{"hx-request": "true"})
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (204, "/en/login")
+    refused = visit("gast").get("/en/audit/verdict", **{"hx-request": "true"})
+    assert refused.status_code == 403
+    assert "<html" not in refused.text

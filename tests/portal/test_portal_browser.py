@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from disclosure.log.notes import load_signing_key
 from disclosure.states import approval_message, require_release
+from portal.settings import PortalSettings
 from tests.portal.browsing import Town, axe, sideways, town, violations
+from tests.portal.browsing import served as answering
+from tests.portal.conftest import opened
 from tests.portal.premises import MARK, PROPOSED, PUBLISHED, Premises, moved
 from tests.portal.screens import KEPT, SCREENS, Screen
+from tests.portal.tools import free_port
 
 PICTURES = Path(__file__).parents[2] / "docs" / "images" / "portal"
 VIEWS = [("light", "desktop"), ("dark", "desktop"), ("light", "phone"), ("dark", "phone")]
@@ -171,14 +176,8 @@ def test_a_checker_compares_signs_and_publishes(premises: Premises, served: Town
         page.close()
 
 
-def town_of(served: Town, premises: Premises, folder: Path) -> object:
+def town_of(served: Town, premises: Premises, folder: Path) -> AbstractContextManager[Town]:
     """Another served copy in the same browser."""
-    from contextlib import contextmanager
-
-    from portal.settings import PortalSettings
-    from tests.portal.browsing import served as answering
-    from tests.portal.conftest import opened
-    from tests.portal.tools import free_port
 
     @contextmanager
     def made() -> Iterator[Town]:
@@ -191,6 +190,17 @@ def town_of(served: Town, premises: Premises, folder: Path) -> object:
 
 
 # ------------------------------------------------------------------------------------------- keyboard, no script, styles
+
+
+def test_a_check_that_fails_says_so_where_it_was_awaited(served: Town, premises: Premises, tmp_path: Path) -> None:
+    """The page does not go on saying that it is busy."""
+    with town_of(served, premises, tmp_path) as own:
+        page = own.page("checker")
+        (own.site.premises.state / "certificates" / PROPOSED / "restricted.json").unlink()
+        page.goto(f"{own.address}/en/review/{PROPOSED}")
+        page.wait_for_selector("text=This cannot be shown now", timeout=60_000)
+        assert not page.is_visible(".busy")
+        page.close()
 
 
 def test_by_keyboard_alone_from_the_first_page_to_a_table(served: Town) -> None:
