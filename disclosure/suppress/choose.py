@@ -20,7 +20,7 @@ from disclosure.suppress.master import Master
 from disclosure.suppress.nearby import Nearby
 from disclosure.suppress.pattern import Question
 from disclosure.suppress.problem import Insider, Objective, Problem, pose
-from disclosure.suppress.quick import Quick, QuickMender
+from disclosure.suppress.quick import LARGE, Quick, QuickMender
 from disclosure.suppress.system import Bools, System
 from schemas.errors import DisclosureRefused
 
@@ -28,6 +28,7 @@ LONGEST = 40  # equations longer than this give no companion rows: they hardly b
 NEAR_RELAXED = (30, 120, 3_000)  # equations around a primary that are looked at for the linear relaxation
 FEW = 0.05  # share of primaries with new covers below which only those are looked at again
 RELAXED_SHARE = 0.2  # of the time for the linear relaxation
+SHARPEN_SHARE = 0.4  # of what is left, in a large system: covers for patterns in whole numbers before the first repair
 SLICE = 0.08  # of the time: the first search in whole numbers, and the first search nearby
 LONGER = 1.5  # how much longer the next search in whole numbers may take when one did not finish
 ASKED = 2  # questions per primary that become covers in one round: the rest mostly give the same ones
@@ -104,6 +105,8 @@ class _Search:
         """Relax; then choose in whole numbers and search nearby in turn, until nothing is violated or the time is up."""
         share = self.left() * SLICE
         self._relax(time.monotonic() + self.left() * RELAXED_SHARE)
+        if self.problem.system.size > LARGE:
+            self._sharpen(time.monotonic() + self.left() * SHARPEN_SHARE)
         while True:
             start = None if self.cost == float("inf") else self.best.blank
             slack = 0.0 if start is None else self.floor.slack(start)
@@ -118,6 +121,21 @@ class _Search:
             if self.left() <= 0 or self.proven():
                 return
 
+    def _sharpen(self, until: float) -> None:
+        """Covers for patterns in whole numbers before one is repaired: in a large system most questions fail at first."""
+        while time.monotonic() < until:
+            whole = self.master.choose(max(MOMENT, until - time.monotonic()), 0.0, None)
+            if whole is None:
+                return
+            self.rounds += 1
+            self.bound = max(self.bound, whole.bound)
+            blank = whole.x > 0.5
+            exposed = Quick(self.problem, blank, self.chains).exposed()
+            found = self._cut(blank, exposed, until)
+            self.master.refresh()
+            if not found or len(exposed) < FEW * len(self.problem.targets):
+                return
+
     def _learn(self, blank: Bools) -> None:
         """A safe pattern from `blank`, and covers for all that was wrong with it."""
         pattern = Quick(self.problem, blank, self.chains)
@@ -125,7 +143,7 @@ class _Search:
         refused = not self._finish(pattern, exposed)
         if self.left() <= 0 or self.proven():
             return
-        if not self._cut(blank, exposed) and (exposed or refused):
+        if not self._cut(blank, exposed, time.monotonic() + self.left()) and (exposed or refused):
             others = np.flatnonzero(~blank & ~self.problem.never)  # what is not safe is not safer with fewer blanks
             self.pool.add(others.tolist(), -1)
         self.master.refresh()
@@ -156,7 +174,7 @@ class _Search:
                 if time.monotonic() > until:
                     return
 
-    def _cut(self, blank: Bools, exposed: list[Question]) -> int:
+    def _cut(self, blank: Bools, exposed: list[Question], until: float) -> int:
         """Covers for the questions that `blank` fails, as far as time allows; how many."""
         asked: Counter[int] = Counter()
         some: list[Question] = []
@@ -164,7 +182,7 @@ class _Search:
             asked[question.cell] += 1
             if asked[question.cell] <= ASKED:
                 some.append(question)
-        return self.separator.whole(blank, some, time.monotonic() + self.left())
+        return self.separator.whole(blank, some, until)
 
     def _finish(self, pattern: Quick, exposed: list[Question]) -> bool:
         """Repair until nobody learns anything, trim, and keep what is cheapest; False when the judge lets nothing pass."""
@@ -172,8 +190,9 @@ class _Search:
             self.mender.mend(pattern, exposed)
             exposed = pattern.exposed()
         reasons = pattern.trim(self.pool.covers, time.monotonic() + max(self.left(), MOMENT))
+        until = time.monotonic() + self.left() * SLICE
         for cell, question in reasons:
-            if self.left() < 0:
+            if time.monotonic() > until:
                 break
             without = pattern.blank.copy()
             without[cell] = False

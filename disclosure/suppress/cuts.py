@@ -25,6 +25,7 @@ HAIR = 1e-5  # the same for whole patterns, small enough to sum over all cells
 SHORT = 0.05  # by how much a shift must fall short of what was asked
 AGAIN = 1  # further cuts per question that a fractional pattern violates, each disjoint from the ones before
 NEAR_WHOLE = (60, 250)  # equations near a primary among which covers for a whole pattern are sought first
+NEAR_LARGE = (30, 120)  # the same in systems too large for ever more
 ALL = 5_000  # equations up to which covers are also sought among all of them
 ONCE_MORE = 1  # the same for a whole pattern
 
@@ -81,7 +82,7 @@ class Separator:
         self.pool, self.problem = pool, pool.problem
         self.full: Flow | None = None
         count = self.problem.system.equations.shape[0]
-        self.scales = (*NEAR_WHOLE, count) if count <= ALL else NEAR_WHOLE
+        self.scales = (*NEAR_WHOLE, count) if count <= ALL else NEAR_LARGE
 
     def _flow(self, p: int, through: Bools, most: int) -> Flow:
         """The equations near p; all of them, kept from call to call, where there are hardly more."""
