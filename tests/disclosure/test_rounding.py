@@ -74,7 +74,12 @@ def test_it_is_unbiased_on_leaves_and_margins(base: int) -> None:
 
 @pytest.mark.parametrize(
     ("study", "base"),
-    [("wodc2020", 3), ("wodc2020", 5), pytest.param("nr2015", 3, marks=pytest.mark.slow), ("nr2015", 5)],
+    [
+        ("wodc2020", 3),
+        ("wodc2020", 5),
+        pytest.param("nr2015", 3, marks=pytest.mark.slow),
+        pytest.param("nr2015", 5, marks=pytest.mark.slow),
+    ],
 )
 def test_every_table_of_a_study_adds_up_with_every_other(study: str, base: int) -> None:
     tables, catalogue = reference_tables(study), study_and_catalogue(study)[1]
