@@ -1,8 +1,9 @@
 """`python -m benchmarks.portal`: table pages under load while a large file is fetched, by a public load tool (hey).
 
 The portal runs as its users run it (`schakel portal`, one process), on a release of invented numbers with one file of 50 MB
-among the public ones. hey asks for table pages at 200 requests a second, at most, over 20 connections; meanwhile the large
-file is fetched again and again. Everything stays on 127.0.0.1, and stops by itself.
+among the public ones. hey asks for table pages at 12 requests a second on each of 20 connections, of which at least 200 a
+second must be answered; meanwhile the large file is fetched again and again. Everything stays on 127.0.0.1, and stops by
+itself. It runs from a checkout: the invented release is the tests'.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ from pathlib import Path
 from benchmarks.rows import Row, table, targeted, write_rows
 from schemas.errors import UsageError
 
-RATE, WORKERS = 200, 20
+RATE, WORKERS, PACE = (
+    200,
+    20,
+    12,
+)  # hey drops the beats that it is late for, so each worker is asked for more than its tenth
 SECONDS, QUICK_SECONDS = 60, 15
 LARGE_BYTES = 50 * 10**6
 P95_MILLISECONDS = 150.0
@@ -60,7 +65,7 @@ def load_rows(*, quick: bool = False) -> list[Row]:
             found = measure(hey, address, portal, QUICK_SECONDS if quick else SECONDS)
     what = "table pages while 50 MB downloads run"
     return [
-        targeted(f"requests answered a second: {what}", found.rate, "1/s", ">=", 0.98 * RATE),
+        targeted(f"requests answered a second: {what}", found.rate, "1/s", ">=", RATE),
         targeted(f"95th percentile: {what}", found.p95, "ms", "<=", P95_MILLISECONDS),
         targeted("answers other than 200", found.wrong, "", "<=", 0),
         targeted("downloads of 50 MB finished meanwhile", found.downloads, "", ">=", 1),
@@ -110,13 +115,14 @@ def measure(hey: str, address: str, portal: int, seconds: int) -> Load:
     stop, finished = threading.Event(), [0]
     large = f"http://{address}/files/{RELEASE}/public/{LARGE}"
     fetching = threading.Thread(target=_download, args=(large, stop, finished))
-    share, before, started = WORKERS // len(TABLES), _processor_seconds(portal), time.monotonic()
+    share, before = WORKERS // len(TABLES), _processor_seconds(portal)
     fetching.start()
-    pace = ["-z", f"{seconds}s", "-c", str(share), "-q", str(RATE // WORKERS), "-o", "csv"]
+    pace = ["-z", f"{seconds}s", "-c", str(share), "-q", str(PACE), "-o", "csv"]
     pages = [f"http://{address}/en/releases/{RELEASE}/public/{name}" for name in TABLES]
     asked = [subprocess.Popen([hey, *pace, page], stdout=subprocess.PIPE, text=True) for page in pages]
     lines = [row for tool in asked for row in csv.DictReader(io.StringIO(tool.communicate()[0]))]
-    taken = time.monotonic() - started
+    # From the first request to the last answer, as hey wrote it down: starting hey is no part of it.
+    taken = max(float(row["offset"]) + float(row["response-time"]) for row in lines)
     stop.set()
     fetching.join()
     times = sorted(float(row["response-time"]) for row in lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,9 @@ from portal.settings import PortalSettings, Provider, is_loopback
 from portal.users import NOBODY, ROLES, User
 from portal.visibility import exists_for, parts_for, story_exists_for
 from schemas.errors import UsageError
+from tests.conftest import Invoke
 from tests.portal.conftest import Site, Visitor
-from tests.portal.premises import MARK, OLD, PROPOSED, PUBLISHED, REJECTED, WITHDRAWN
+from tests.portal.premises import MARK, OLD, PROPOSED, PUBLISHED, REJECTED, WITHDRAWN, Premises, moved
 
 Visit = Callable[..., Visitor]
 STATES = ("proposed", "approved", "rejected", "published", "superseded", "withdrawn")
@@ -168,13 +170,11 @@ def test_the_session_gets_a_new_name_at_login_and_ends_at_logout(visit: Visit, s
     assert "rosa" not in thief.text("/en/")
 
 
-def test_sessions_end_by_themselves_and_are_kept_as_hashes(tmp_path: object) -> None:
-    from pathlib import Path
-
+def test_sessions_end_by_themselves_and_are_kept_as_hashes(tmp_path: Path) -> None:
     from portal.sessions import IDLE_SECONDS, LIFETIME_SECONDS, TOUCH_SECONDS, Sessions
 
     now = [0.0]
-    file = Path(str(tmp_path)) / "portal.db"
+    file = tmp_path / "portal.db"
     sessions = Sessions(file, lambda: now[0])
     idle, busy = sessions.start(User("rosa", frozenset({"rapporteur"}))), sessions.start(User("ada"))
     assert oct(file.stat().st_mode & 0o777) == "0o600"
@@ -242,10 +242,8 @@ def test_a_name_that_cannot_stand_in_the_log_is_refused(visit: Visit, name: str)
 # ---------------------------------------------------------------------------------------------------------------- settings
 
 
-def test_settings_that_would_let_people_in_unproven_or_in_clear_are_refused(tmp_path: object) -> None:
-    from pathlib import Path
-
-    state = Path(str(tmp_path))
+def test_settings_that_would_let_people_in_unproven_or_in_clear_are_refused(tmp_path: Path) -> None:
+    state = tmp_path
     secret = state / "secret"
     secret.write_text("s")
     secret.chmod(0o600)
@@ -278,6 +276,23 @@ def test_settings_that_would_let_people_in_unproven_or_in_clear_are_refused(tmp_
     assert [is_loopback(h) for h in ("127.0.0.1", "127.1.2.3", "::1", "localhost", "10.0.0.1", "localhost.evil.nl", "")] == [
         True, True, True, True, False, False, False,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "extra"),
+    [
+        (("--host", "0.0.0.0"), {}),
+        (("--host", "192.0.2.1"), {}),
+        ((), {"SCHAKEL_PORTAL_URL": "http://figures.example"}),
+        ((), {"SCHAKEL_PORTAL_OIDC_ISSUER": "https://login.example"}),
+    ],
+)
+def test_the_command_does_not_start_unsafe(
+    invoke: Invoke, premises: Premises, tmp_path: Path, options: tuple[str, ...], extra: dict[str, str]
+) -> None:
+    done = invoke("portal", *options, state=moved(premises, tmp_path).state, **extra)
+    assert done.returncode == 2
+    assert "SCHAKEL_PORTAL" in done.stderr
 
 
 def test_a_part_asked_for_after_the_session_ended_leads_to_the_login(visit: Visit) -> None:
