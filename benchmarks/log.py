@@ -1,4 +1,5 @@
-"""How append and proofs grow with the log: `python -m benchmarks.log [--folder F] [--json FILE] [URL]` prints the table of docs/log.md.
+"""How append and proofs grow with the log: `python -m benchmarks.log [--folder F] [--json FILE] [URL]` prints the
+table of docs/log.md.
 
 The log is grown in bulk (same bytes, hashes and tables as `Log.append` writes) and then measured through its own functions,
 each append in a transaction of its own, durable when it returns. URL measures PostgreSQL; F puts the state elsewhere than the

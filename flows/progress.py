@@ -67,7 +67,9 @@ class Progress:
         if not self._json:
             return
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        fields = {"time": now, "study": self._study, "step": step, "phase": phase, "code": code, "exit_code": exit_code}
-        fields["seconds"] = None if seconds is None else round(seconds, 3)
+        fields: dict[str, str | int | float | None] = {
+            "time": now, "study": self._study, "step": step, "phase": phase, "code": code, "exit_code": exit_code,
+            "seconds": None if seconds is None else round(seconds, 3),
+        }  # fmt: skip
         sys.stderr.write(json.dumps({k: v for k, v in fields.items() if v not in (None, "")}) + "\n")
         sys.stderr.flush()
