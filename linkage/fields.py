@@ -18,7 +18,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RECORD_BITS = 1024
 TOKEN_BITS = 512
 DIGIT_BITS = 128
