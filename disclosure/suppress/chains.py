@@ -204,14 +204,17 @@ class Chains:
     def _steps(
         self, p: int, sign: int, up: Bytes, down: Bytes, known: Iterable[int], toll: Ints, weight: int
     ) -> dict[int, float]:
-        if not (up if sign > 0 else down)[p]:
-            return {}
         still = np.fromiter(known, dtype=np.int64)
         kept = up[still], down[still]
         up[still] = down[still] = 0
-        moves = _search(p, sign, self._graph, up, down, toll, weight, self._y, self._residual, self._rows)
+        free = bool((up if sign > 0 else down)[p])
+        moves = (
+            _search(p, sign, self._graph, up, down, toll, weight, self._y, self._residual, self._rows).tolist()
+            if free
+            else []
+        )
         up[still], down[still] = kept
-        return {abs(move) - 1: 1.0 if move > 0 else -1.0 for move in moves.tolist()}
+        return {abs(move) - 1: 1.0 if move > 0 else -1.0 for move in moves}
 
 
 def room(problem: Problem, blank: Bools, falls: Ints) -> tuple[Bytes, Bytes]:
