@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Any
 from disclosure.log.audit import verify_log
 from disclosure.memo import read_certificate
 from disclosure.noise.plan import plan
+from disclosure.reader import read_table, table_ids
 from disclosure.states import Release, duty_of, move, publish
 from flows.decide import approve_signed, require_certificate
 from flows.difference import Rules, charged, rules_of, seen_before
@@ -22,12 +24,15 @@ from flows.releases import folder_of, locate
 from flows.settings import Settings
 from flows.state import State, open_state
 from portal.office import Expected, Finding, Price, Review
+from schemas.catalogue import load_catalogue
 from schemas.errors import UsageError
 from schemas.release import PUBLIC, RESTRICTED
 from schemas.release import State as ReleaseState
+from schemas.study import load_study, resource, shipped_studies
 from schemas.tables import Audience
 
 NEARLY_SPENT = 0.1
+_DRAWING = threading.Lock()  # the drawing library is one engine
 PREFECT_SECONDS = 3
 SHOWN = 5
 
@@ -95,6 +100,20 @@ class Desk:
             return Review(
                 tuple(findings), tuple(_prices(state, found.release)), tuple(_expected(rules, found.blanks("public")))
             )
+
+    def figure(self, folder: Path, study: str, audience: Audience, table: str) -> bytes | None:
+        """The figure of a restricted table, drawn from the release's own file by the program that draws the public ones."""
+        if study not in shipped_studies():
+            return None
+        from flows.publication.charts import draw_charts
+        from flows.publication.views import make_views
+
+        period = load_study(study)
+        catalogue = load_catalogue(resource(study, "catalogue", period.catalogue), period.years)
+        tables = {name: read_table(folder, audience, name) for name in table_ids(folder, audience)}
+        views = [view for view in make_views(tables, catalogue, {}) if view.table.id == table]
+        with _DRAWING:
+            return draw_charts(views)[1].get(f"{table}.svg")
 
     def next_run(self) -> str | None:
         """The next scheduled run by Prefect's own API, None without a server or a schedule."""

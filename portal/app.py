@@ -78,6 +78,7 @@ def _routes() -> list[BaseRoute]:
         Mount("/static", KeptStatic(directory=STATIC)),
         Route("/login/callback", login.callback),
         Route("/files/{release}/{audience}/{name}", endpoint(files.part_file)),
+        Route("/figures/{release}/{audience}/{table}.svg", endpoint(files.figure_file)),
         Route("/proofs/{release}/{name}", endpoint(files.proof_file)),
         Route("/approval/{release}", endpoint(checker.message)),
         Route("/audit/{name}", endpoint(proofs.log_file)),

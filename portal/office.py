@@ -22,6 +22,7 @@ from portal.settings import PortalSettings
 from portal.shelf import Shelf
 from portal.words import Language
 from schemas.release import State
+from schemas.tables import Audience
 
 if TYPE_CHECKING:
     from disclosure.log.log import Log
@@ -89,6 +90,9 @@ class Services(Protocol):
 
     def move(self, release: str, to: State, actor: str, reason: str | None) -> None:
         """Publish what was approved, reject or withdraw, as a registered checker."""
+
+    def figure(self, folder: Path, study: str, audience: Audience, table: str) -> bytes | None:
+        """The figure (SVG) of a table whose release holds none, None where it cannot be drawn."""
 
     def next_run(self) -> str | None:
         """When the next run is scheduled (ISO, UTC), None where nothing is."""

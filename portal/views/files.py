@@ -12,7 +12,7 @@ from disclosure.states import Release
 from portal.policies import NotFound, require_reading, require_release
 from portal.security import file_policy
 from portal.shelf import CHUNK
-from portal.views.public import reading_of
+from portal.views.public import described_of, reading_of
 from portal.web import Visit
 from schemas.release import PUBLIC, SALTS
 from schemas.tables import Audience
@@ -26,6 +26,7 @@ TYPES = {
 }  # fmt: skip
 SHOWN = (".svg", ".html")  # what browsers may show; everything else they save
 STREAM_FROM = 1 << 20
+_drawn: dict[tuple[str, str, Audience, str], bytes] = {}  # at most a release's tables, some kilobytes each
 
 
 def part_file(visit: Visit) -> Response:
@@ -47,6 +48,25 @@ def part_file(visit: Visit) -> Response:
     else:
         headers |= {"etag": etag, "cache-control": "no-cache"}  # a release that is taken back is gone at once
     return _answer(path, headers)
+
+
+def figure_file(visit: Visit) -> Response:
+    """The figure of a table whose part holds none: drawn when it is first asked for, on record like its page."""
+    release, audience, box = reading_of(visit)
+    table = visit.path("table")
+    if table not in described_of(box, audience) or box.has(audience, f"{table}.svg"):
+        raise NotFound
+    box.path(audience, f"{table}.csv")
+    key = (release.id, release.manifest, audience, table)
+    if key not in _drawn:
+        _drawn[key] = visit.portal.services.figure(box.folder, release.study, audience, table) or b""
+    if not _drawn[key]:
+        raise NotFound
+    reading = require_reading(visit.user, release, audience)
+    visit.portal.recorder.reading("viewed", visit.user, reading, release, f"{table}.svg", audience)
+    headers = {"content-security-policy": file_policy(_drawn[key]), "cache-control": "no-store"}
+    headers["content-disposition"] = _disposition(f"{release.id}-{audience}-{table}.svg")
+    return Response(_drawn[key], media_type=TYPES[".svg"], headers=headers)
 
 
 def proof_file(visit: Visit) -> Response:

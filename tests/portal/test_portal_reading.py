@@ -75,6 +75,20 @@ def test_staff_read_restricted_tables_and_every_view_is_on_record_first(visit: V
     ]
 
 
+def test_a_restricted_table_has_a_figure_of_its_own_on_record(visit: Visit, site: Site) -> None:
+    rosa = visit("rosa", "rapporteur")
+    assert f'src="/figures/{PUBLISHED}/restricted/nr2015_f16.svg#en"' in rosa.get(STAFF).text
+    before = len(site.leaves(kind="viewed"))
+    answer = rosa.get(f"/figures/{PUBLISHED}/restricted/nr2015_f16.svg")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+    assert f"{MARK:,}" in answer.text
+    assert site.leaves(kind="viewed")[before]["body"]["item"] == "nr2015_f16.svg"
+    assert visit().get(f"/figures/{PUBLISHED}/restricted/nr2015_f16.svg").status_code == 303
+    assert visit("ada", "auditor").get(f"/figures/{PUBLISHED}/restricted/nr2015_f16.svg").status_code == 403
+    for path in (f"{PROPOSED}/restricted/nr2015_f16", f"{PUBLISHED}/public/nr2015_f05", f"{PUBLISHED}/restricted/zzz"):
+        assert rosa.get(f"/figures/{path}.svg").status_code == 404
+
+
 def test_reading_what_is_public_leaves_nothing_behind(visit: Visit, site: Site) -> None:
     before = len(site.leaves())
     nobody = visit()
