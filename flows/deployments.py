@@ -49,7 +49,7 @@ SILENCE = timedelta(seconds=180)
 """Six heartbeats (`PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30`, set for the worker): after that a run counts as dead. Not fewer: a
 solver that holds the interpreter, or a machine with too much to do, keeps a live run silent for a minute."""
 ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut")
-BADLY = ("Failed", "Crashed", "TimedOut", "Late")
+BADLY = ("Failed", "Crashed", "TimedOut")
 FOLDERS = ("SCHAKEL_DELIVERIES", "SCHAKEL_RELEASES")
 
 
@@ -131,27 +131,33 @@ def _automations(alerts: Alerts) -> list[str]:
         ),
         actions=[ChangeFlowRunState(name=None, state=StateType.CRASHED, force=False, message="No sign of life for 180 s.")],
     )  # fmt: skip
-    run = EventTrigger(
-        match={"prefect.resource.id": "prefect.flow-run.*"},
-        match_related={"prefect.resource.role": "flow", "prefect.resource.name": FLOW},
-        expect={f"prefect.flow-run.{end}" for end in BADLY}, posture=Posture.Reactive, threshold=1, within=timedelta(0),
-    )  # fmt: skip
+    fields = ("deployment.name", "flow_run.name", "flow_run.state.name", "flow_run.state.message")
+    failed = AutomationCore(
+        name="schakel: a run went wrong",
+        trigger=_run_is(*BADLY),
+        actions=_tell(alerts, "Schakel: a run went wrong", *fields),
+    )
+    late = AutomationCore(
+        name="schakel: a run is late", trigger=_run_is("Late"), actions=_tell(alerts, "Schakel: a run is late", *fields)
+    )
     pool = EventTrigger(
         match={"prefect.resource.id": "prefect.work-pool.*", "prefect.resource.name": POOL},
         expect={"prefect.work-pool.not-ready"}, posture=Posture.Reactive, threshold=1, within=timedelta(0),
-    )  # fmt: skip
-    failed = AutomationCore(
-        name="schakel: a run went wrong", trigger=run,
-        actions=_tell(
-            alerts, "Schakel: a run went wrong",
-            "deployment.name", "flow_run.name", "flow_run.state.name", "flow_run.state.message",
-        ),
     )  # fmt: skip
     nobody = AutomationCore(
         name="schakel: no worker", trigger=pool,
         actions=_tell(alerts, "Schakel: no worker takes runs", "work_pool.name", "work_pool.status"),
     )  # fmt: skip
-    return [_keep(automation) for automation in (silent, failed, nobody)]
+    return [_keep(automation) for automation in (silent, failed, late, nobody)]
+
+
+def _run_is(*states: str) -> EventTrigger:
+    """A scheduled run enters one of these states; each run by itself, or the alert of one would use up another's."""
+    return EventTrigger(
+        match={"prefect.resource.id": "prefect.flow-run.*"}, for_each={"prefect.resource.id"},
+        match_related={"prefect.resource.role": "flow", "prefect.resource.name": FLOW},
+        expect={f"prefect.flow-run.{state}" for state in states}, posture=Posture.Reactive, threshold=1, within=timedelta(0),
+    )  # fmt: skip
 
 
 def _tell(alerts: Alerts, subject: str, *fields: str) -> list[ActionTypes]:
