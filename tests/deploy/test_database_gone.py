@@ -36,10 +36,12 @@ def database(services: Services) -> Database:
 
 
 def _run(services: Services) -> subprocess.Popen[str]:
+    """A run with its state in PostgreSQL; the Prefect that it brings along keeps to its own file."""
     out = services.folder / "out"
+    environment = {k: v for k, v in services.environment.items() if not k.startswith("PREFECT_")}
     return subprocess.Popen(
         [sys.executable, "-m", "flows", "run", "wodc2020", "--data", str(EXAMPLES / "wodc2020"), "--out", str(out)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=services.environment, cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
     )  # fmt: skip
 
 
