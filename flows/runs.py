@@ -13,6 +13,7 @@ from pathlib import Path
 
 from disclosure.states import Release
 from flows import memory as runs
+from flows.coded import MachineRefused
 from flows.job import Job, make_job
 from flows.metrics import RunNumbers, write_metrics
 from flows.progress import Progress
@@ -71,9 +72,18 @@ def propose(
 
 def _carry_out(job: Job, run_id: str, progress: Progress) -> None:
     progress.say("Starting the flow engine (some seconds) ...")
+    from httpx import TransportError
+    from prefect.exceptions import PrefectHTTPStatusError
+
     from flows.studies import run_study
 
-    run_study(job.study.id, run_id)
+    try:
+        run_study(job.study.id, run_id)
+    except (TransportError, PrefectHTTPStatusError):
+        raise MachineRefused(
+            "Prefect's server or its database went away during the run; mend that, then run the same command again: it "
+            "completes the run without a second charge."
+        ) from None
 
 
 def _measured(

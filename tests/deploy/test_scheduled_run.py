@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
+import httpx
 import pytest
 from prefect.concurrency._asyncio import ConcurrencySlotAcquisitionError
 
-from flows import scheduled
+from flows import runs, scheduled
 from flows.coded import MachineRefused, StepFailed
 from schemas.errors import BudgetExhausted, DisclosureRefused, InputRefused, IntegrityError, SchakelError, UsageError
 
@@ -98,3 +100,17 @@ def test_without_its_place_nothing_runs(
 def test_an_error_of_the_run_passes_through_the_limit_unchanged(tried: Tried) -> None:
     with pytest.raises(InputRefused, match="deliver the complete file"):
         tried(InputRefused("ind.csv breaks off in line 9, its last; deliver the complete file."))
+
+
+@pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ReadTimeout])
+def test_a_prefect_that_went_away_is_said_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, kind: type[httpx.TransportError]
+) -> None:
+    def gone(*_: object) -> None:
+        raise kind("http://127.0.0.1:4200/api holds something")
+
+    monkeypatch.setattr("flows.studies.run_study", gone)
+    job = SimpleNamespace(study=SimpleNamespace(id="wodc2020"))
+    with pytest.raises(MachineRefused, match="run the same command again") as refused:
+        runs._carry_out(job, "run", SimpleNamespace(say=lambda _: None))  # type: ignore[arg-type]
+    assert "holds something" not in str(refused.value)
