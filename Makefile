@@ -12,7 +12,7 @@ setup: $(STAMP)
 $(STAMP): requirements/dev.txt pyproject.toml deploy/system-packages.sh tests/portal/node/package-lock.json
 	@echo "Setting up $(VENV): about 200 packages, checked against their hashes (a minute or two, once)."
 	@$$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@sh deploy/system-packages.sh
 	@cd tests/portal/node && npm ci --silent --no-audit --no-fund --ignore-scripts || \

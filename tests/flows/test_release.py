@@ -25,6 +25,7 @@ class Made:
 
     state: Path
     out: Path
+    metrics: dict[str, str]
 
     def folder(self, study: str) -> Path:
         (found,) = (self.out / "releases" / study).iterdir()
@@ -34,9 +35,11 @@ class Made:
 @pytest.fixture(scope="module")
 def made(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Made:
     base = tmp_path_factory.mktemp("release")
+    metrics = {}
     for study in STUDIES:
         command("run", study, "--data", EXAMPLES / study, "--out", base / "out", state=base / "state")
-    return Made(base / "state", base / "out")
+        metrics[study] = (base / "state" / "metrics" / f"{study}.prom").read_text()
+    return Made(base / "state", base / "out", metrics)
 
 
 def _expected(study: str) -> dict[str, list[dict[str, object]]]:
@@ -175,7 +178,7 @@ def test_reading_commands_read(made: Made, command: Command) -> None:
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_monitor_finds_durations_and_no_small_count(made: Made, study: str) -> None:
-    lines = (made.state / "metrics" / f"{study}.prom").read_text().splitlines()
+    lines = made.metrics[study].splitlines()
     numbers = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     assert float(numbers[f'schakel_run_exit_code{{study="{study}"}}']) == 0
     steps = {name.split('step="')[1].rstrip('"}') for name in numbers if name.startswith("schakel_step")}
