@@ -27,10 +27,11 @@ demo: setup
 test: setup check
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
-# Kills, faults and the removal of every person, as continuous integration runs them
+# Kills, faults, every screen and the removal of every person, as continuous integration runs them
 test-all: setup
 	@$(BIN)/python -m pytest -m slow --timeout 1800 tests/flows/test_kill.py tests/disclosure/noise/test_noise_bounds.py tests/synth \
-		tests/disclosure/log/test_log_publication.py tests/disclosure/log/test_log_ledger.py tests/disclosure/log/test_log_faults.py
+		tests/disclosure/log/test_log_publication.py tests/disclosure/log/test_log_ledger.py tests/disclosure/log/test_log_faults.py \
+		tests/portal/test_portal_browser.py tests/deploy
 
 # Every slow test there is: hundreds of releases under attack, speed curves, real runs in rivalry (an hour on two cores)
 test-long: setup

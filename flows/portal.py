@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -125,9 +126,11 @@ class Desk:
             "limit": 1,
             "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
         }
-        asked = urllib.request.Request(
-            f"{address}/flow_runs/filter", json.dumps(question).encode(), {"content-type": "application/json"}
-        )
+        headers = {"content-type": "application/json"}
+        password = os.environ.get("PREFECT_API_AUTH_STRING")
+        if password:
+            headers["authorization"] = f"Basic {base64.b64encode(password.encode()).decode()}"
+        asked = urllib.request.Request(f"{address}/flow_runs/filter", json.dumps(question).encode(), headers)
         try:
             with urllib.request.urlopen(asked, timeout=PREFECT_SECONDS) as answer:
                 found = json.load(answer)

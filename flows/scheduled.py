@@ -24,7 +24,7 @@ from flows.settings import Settings
 from schemas.errors import SchakelError, UsageError
 
 LIMIT = "schakel-runs"
-"""The global concurrency limit of one, made by `python -m flows.deployments`: two schedulers, one run."""
+"""The global concurrency limit of one, made by `schakel setup --prefect FILE`: two schedulers, one run."""
 LEASE_SECONDS = 60.0
 """The shortest that Prefect grants: so long does the place of a run that was killed stay taken."""
 PATIENCE_SECONDS = 3 * 3600
@@ -66,7 +66,7 @@ def _only_one() -> Iterator[None]:
     try:
         place.__enter__()
     except ConcurrencySlotAcquisitionError:
-        raise UsageError(f"Prefect has no concurrency limit {LIMIT}; run `python -m flows.deployments`.") from None
+        raise UsageError(f"Prefect has no concurrency limit {LIMIT}; run `schakel setup --prefect FILE`.") from None
     except TimeoutError:
         raise UsageError(f"Another run held {LIMIT} for {PATIENCE_SECONDS // 3600} hours; see what it does.") from None
     try:

@@ -38,7 +38,7 @@ class Settings:
     database_url  `SCHAKEL_DATABASE_URL`, or the content of `SCHAKEL_DATABASE_URL_FILE`; empty for the embedded SQLite.
     key_file      `SCHAKEL_KEY_FILE`, empty for `<study>.key` in the keys folder.
     actor         `SCHAKEL_ACTOR`, default the login name: who the log says did it.
-    keys          `SCHAKEL_KEYS`, else systemd's credentials where `signing.pem` is one of them, else None: `<state>/keys`.
+    keys          `SCHAKEL_KEYS`, else None: `<state>/keys`.
     """
 
     state: Path
@@ -62,13 +62,13 @@ class Settings:
         """Read the environment; `state` overrides `SCHAKEL_STATE`."""
         home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
         folder = state or Path(os.environ.get("SCHAKEL_STATE") or Path(home) / "schakel")
-        key = os.environ.get("SCHAKEL_KEY_FILE")
+        key, keys = os.environ.get("SCHAKEL_KEY_FILE"), os.environ.get("SCHAKEL_KEYS")
         return cls(
             state=folder.absolute(),
             database_url=_database_url(),
             key_file=Path(key) if key else None,
             actor=os.environ.get("SCHAKEL_ACTOR") or os.environ.get("USER") or f"uid{os.getuid()}",
-            keys=_keys(),
+            keys=Path(keys).absolute() if keys else None,
         )
 
 
@@ -84,14 +84,6 @@ def _database_url() -> str:
     except OSError as error:
         why = os.strerror(error.errno or 0)
         raise UsageError(f"SCHAKEL_DATABASE_URL_FILE names {path}, which cannot be read ({why}).") from None
-
-
-def _keys() -> Path | None:
-    named = os.environ.get("SCHAKEL_KEYS")
-    if named:
-        return Path(named).absolute()
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    return Path(credentials) if credentials and (Path(credentials) / "signing.pem").exists() else None
 
 
 def secure_process(settings: Settings) -> None:

@@ -29,6 +29,7 @@ from portal.shelf import Shelf
 from portal.views import auditor, checker, files, login, operator, proofs, public
 from portal.web import View, Visit, endpoint, preferred, problem_answer
 from portal.words import LANGUAGES
+from schemas.errors import SchakelError
 
 STATIC = Path(__file__).parent / "static"
 SESSIONS = "portal.db"
@@ -144,7 +145,11 @@ async def _start(request: Request) -> Response:
 async def _health(request: Request) -> Response:
     """For whatever watches the process: nothing but whether the store answers."""
     portal: Portal = request.app.state.portal
-    return PlainTextResponse("ok" if healthy(portal.store) else "store")
+    try:
+        good = healthy(portal.store)
+    except SchakelError:
+        good = False
+    return PlainTextResponse("ok" if good else "store", 200 if good else 503)
 
 
 async def _missing(request: Request, _error: Exception) -> Response:

@@ -8,16 +8,30 @@ from typing import Annotated
 import typer
 
 from flows.cli.app import OPERATE, app
-from flows.settings import Settings
+from flows.settings import Settings, secure_process
 
 
 @app.command(rich_help_panel=OPERATE)
-def setup() -> None:
+def setup(
+    prefect: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Prepare Prefect's server too, by this prefect.yaml: pool, limit, schedules, alerts."
+        ),
+    ] = None,
+) -> None:
     """Make the state folder, its log and its signing key; safe to run twice."""
     from flows.installation import set_up
 
-    for line in set_up(Settings.from_environment()):
+    settings = Settings.from_environment()
+    for line in set_up(settings):
         typer.echo(line)
+    if prefect is not None:
+        secure_process(settings)
+        from flows.deployments import prepare
+
+        for line in prepare(prefect):
+            typer.echo(line)
 
 
 @app.command(rich_help_panel=OPERATE)

@@ -74,7 +74,7 @@ def test_what_needs_a_person_is_said_at_once(tried: Tried, kind: type[SchakelErr
 @pytest.mark.parametrize(
     ("error", "word"),
     [
-        (ConcurrencySlotAcquisitionError("limit missing"), "run `python -m flows.deployments`"),
+        (ConcurrencySlotAcquisitionError("limit missing"), "run `schakel setup --prefect FILE`"),
         (TimeoutError(), "Another run"),
     ],
 )

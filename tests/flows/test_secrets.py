@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from flows.settings import Settings
 from tests.conftest import Invoke
 from tests.postgresql import Server
 
@@ -30,22 +29,13 @@ def test_no_secret_lies_in_the_state_folder(tmp_path: Path, elsewhere: dict[str,
     assert private(tmp_path / "safe") == ["nr2015.key", "signing.pem", "wodc2020.key"]
 
 
-def test_systemd_credentials_are_found_and_never_written(
-    tmp_path: Path, invoke: Invoke, elsewhere: dict[str, str]
-) -> None:
+def test_keys_that_are_handed_over_are_never_written(tmp_path: Path, invoke: Invoke, elsewhere: dict[str, str]) -> None:
     given = Path(elsewhere["SCHAKEL_KEYS"])
     before = {p.name: p.read_bytes() for p in given.iterdir()}
-    found = {"CREDENTIALS_DIRECTORY": str(given), "SCHAKEL_ACTOR": "anna"}
-    assert invoke("setup", state=tmp_path / "state", **found).returncode == 0
-    assert invoke("log", "verify", state=tmp_path / "state", **found).returncode == 0
+    assert invoke("setup", state=tmp_path / "state", **elsewhere).returncode == 0
+    assert invoke("log", "verify", state=tmp_path / "state", **elsewhere).returncode == 0
     assert {p.name: p.read_bytes() for p in given.iterdir()} == before
     assert private(tmp_path / "state") == []
-
-
-def test_credentials_of_something_else_are_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("SCHAKEL_KEYS", raising=False)
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert Settings.from_environment(tmp_path / "state").keys_folder == tmp_path / "state" / "keys"
 
 
 def test_the_signing_key_rotates_where_it_lies(tmp_path: Path, invoke: Invoke, elsewhere: dict[str, str]) -> None:

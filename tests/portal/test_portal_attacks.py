@@ -18,6 +18,7 @@ from portal.limits import LIMITS, Limit, Limiter, address_of
 from portal.printed import printed
 from portal.security import file_policy
 from portal.web import safe_path
+from schemas.errors import UsageError
 from tests.portal.conftest import Site, Visitor
 from tests.portal.premises import MARK, PROPOSED, PUBLISHED
 
@@ -313,3 +314,14 @@ def test_the_vendored_script_is_the_published_one() -> None:
     digest = hashlib.sha256((STATIC / "htmx.min.js").read_bytes()).hexdigest()
     assert digest == "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717"
     assert "Zero-Clause BSD" in (STATIC / "htmx.LICENSE.txt").read_text()
+
+
+def test_health_says_when_the_store_is_away(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (visit().get("/health").status_code, visit().get("/health").text) == (200, "ok")
+
+    def away(_store: object) -> bool:
+        raise UsageError("The state database cannot be reached.")
+
+    monkeypatch.setattr("portal.app.healthy", away)
+    answer = visit().get("/health")
+    assert (answer.status_code, answer.text) == (503, "store")
