@@ -24,7 +24,7 @@ demo: setup
 	@$(BIN)/schakel demo --out demo
 
 # Lint, types, the walls between rooms, and the test suite (at most 10 minutes)
-test: setup check
+test: setup .venv-audit/.made check
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 # Kills, faults, every screen and the removal of every person, as continuous integration runs them
