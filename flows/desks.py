@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,8 @@ def _ask(desk: str, blobs: dict[str, bytes]) -> dict[str, bytes]:
             answer = receive(child.stdout)
         except (EOFError, BrokenPipeError):
             child.kill()
+            with suppress(BrokenPipeError):  # what it never read is flushed once more at the end of the block
+                child.stdin.close()
             raise MachineRefused(
                 f"The {desk} desk ended before it answered (out of memory, or killed); nothing was published: free memory, "
                 "then run the same command again."
