@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from suppress_reference import Grid, cube, exposed, grid, secrets_of
 
@@ -59,6 +59,7 @@ def test_enumeration_finds_nothing_in_what_it_chose(
 
 
 @given(rows=FOUR.filter(lambda rows: sum(map(sum, rows)) > 0), insider=INSIDERS, objective=OBJECTIVES)
+@example(rows=[[1, 0], [3, 1]], insider="person", objective="value")
 @settings(max_examples=40, deadline=None)
 def test_it_is_as_cheap_as_the_cheapest_safe_pattern(
     rows: list[list[int]], insider: Insider, objective: Objective
