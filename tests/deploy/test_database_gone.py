@@ -67,7 +67,8 @@ def test_the_next_run_completes_with_one_release_and_one_charge(
     rest = run.communicate(timeout=280)[1]
     assert run.returncode == 2, rest
     assert rest.strip().splitlines()[-1].startswith("schakel: The state database cannot be reached"), rest
-    assert not list((services.folder / "out").rglob("manifest.json"))
+    # What was staged lies hidden until the next start takes it away; a release is what has its name.
+    assert not [path for path in (services.folder / "out").rglob("manifest.json") if ".partial" not in str(path)]
     database.start()
     said, error = _run(services).communicate(timeout=280)
     assert said.startswith("Proposed wodc2020-"), error
