@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import highspy
 import numpy as np
 
-from disclosure.suppress.flow import Flow, cells_near, equations_near
+from disclosure.suppress.flow import cells_near
 from disclosure.suppress.movement import Movement, Mover
 from disclosure.suppress.problem import Problem
 from disclosure.suppress.system import Bools, Ints, describe
@@ -18,10 +17,7 @@ from schemas.errors import DisclosureRefused
 
 CHEAP = 1e-4  # price of moving a blank, as a share of the cheapest free cell: short movements serve more people
 WHOLE = 2_500  # up to this many cells one programme over all of them is quicker than many over neighbourhoods
-NEAR = (150, 1_000)  # blanks near a primary, beyond WHOLE
 AROUND = 800  # cells near a primary for a repair, beyond WHOLE
-EQUATIONS = 150  # equations near a primary that may suffice to hold it still
-SHORT = 0.05  # by how much a shift must fall short of what was asked
 ALONE = 4.0  # price of moving a cell that somebody knows, others cost 1: such witnesses serve fewer people
 
 
@@ -40,8 +36,8 @@ class Witness(NamedTuple):
     mirror: bool
 
 
-class Pattern:
-    """`blank` bool[n] and, for every primary, movements that show it undetermined."""
+class Pattern(ABC):
+    """`blank` bool[n] and, for every primary, movements that show it undetermined; how these are found is `Quick`'s."""
 
     def __init__(self, problem: Problem, blank: Bools) -> None:
         self.problem, self.blank = problem, blank.copy()
@@ -50,7 +46,6 @@ class Pattern:
         self.local: dict[tuple[int, int, bool], Mover] = {}
         self.witnesses: dict[int, list[Witness]] = defaultdict(list)
         self.reached: dict[tuple[int, int], list[frozenset[int]]] = defaultdict(list)
-        self._needed_in, self._needed_cells = b"", set[int]()
 
     def exposed(self) -> list[Question]:
         """Every question that this pattern does not withstand."""
@@ -107,15 +102,9 @@ class Pattern:
         movement = self.movement(p, (1, -1), known)
         return None if movement is None else self.note(p, movement)
 
+    @abstractmethod
     def note(self, p: int, movement: Movement) -> Witness:
-        """Keep a movement of p, found with blanks at least `lower`, as a witness for all primaries that it moves."""
-        values = self.problem.system.values
-        mirror = movement.whole and all(y <= values[cell] for cell, y in movement.steps.items())
-        witness = Witness(movement.cells, mirror)
-        for cell in movement.cells if movement.whole else (p,):
-            if self.problem.system.primary[cell]:
-                self.witnesses[cell].append(witness)
-        return witness
+        """Keep a movement of p, found with blanks at least `lower`, as a witness for primaries that it moves."""
 
     def answered(self, question: Question) -> bool:
         """Whether a witness kept so far answers the question."""
@@ -133,18 +122,9 @@ class Pattern:
             self.movers.clear()
             self.local.clear()
 
+    @abstractmethod
     def movement(self, p: int, ways: Sequence[int], known: frozenset[int], wide: bool = False) -> Movement | None:
-        """A movement of p by one of `ways`, within the blanks near it if there is one. `wide`: blanks may be 0."""
-        near = NEAR if len(self.cells) > WHOLE else ()
-        for most in near:
-            mover = self._near(p, most, wide)
-            found = next((m for way in ways if (m := mover.move(p, way, known)) is not None), None)
-            if found is not None:
-                return found
-            if self._closed(p, ways, known, wide):
-                return None
-        mover = self._all(wide)
-        return next((m for way in ways if (m := mover.move(p, way, known)) is not None), None)
+        """A movement of p by one of `ways` over blanks, none of them `known`. `wide`: blanks may be 0."""
 
     def _near(self, p: int, most: int, wide: bool) -> Mover:
         if (p, most, wide) not in self.local:
@@ -167,16 +147,6 @@ class Pattern:
         system = self.problem.system
         return system.values if wide else (system.values - system.lower).clip(0)
 
-    def _closed(self, p: int, ways: Sequence[int], known: frozenset[int], wide: bool) -> bool:
-        """Whether the equations near p alone already hold it still, whatever moves further away."""
-        flow = Flow(self.problem, equations_near(self.problem, p, self.blank, EQUATIONS))
-        falls = self._falls(wide)
-        up = np.where(self.blank & ~self.problem.never, highspy.kHighsInf, 0.0)
-        flow.capacities(up, np.where(up > 0, falls, 0.0))
-        far = max(map(abs, ways))
-        flow.capacity(p, far, min(far, int(falls[p])))
-        return all(flow.push(p, int(np.sign(way)), known) < abs(way) - SHORT for way in ways)
-
     def _reaches(self, p: int, step: int) -> bool:
         """Whether the outsider must believe value + step possible, blanks being at least 0."""
         if self.answered(Question((), p, step)):
@@ -187,55 +157,11 @@ class Pattern:
         self.reached[p, step].append(movement.cells)
         return True
 
-    def drop(self, cell: int) -> Question | None:
-        """Publish `cell` if every question still holds, and return None; else a question that then fails, nothing changed."""
-        hit = [p for p, found in self.witnesses.items() if any(cell in w.cells for w in found)]
-        wide = {key: found for key, found in self.reached.items() if any(cell in cells for cells in found)}
-        kept = {p: self.witnesses[p] for p in hit}
-        self._set(cell, False)
-        for p in hit:
-            self.witnesses[p] = [w for w in kept[p] if cell not in w.cells]
-        for key, found in wide.items():
-            self.reached[key] = [cells for cells in found if cell not in cells]
-        for p in dict.fromkeys([*hit, *(p for p, _ in wide)]):
-            failed = self.settle(p, first=True)
-            if failed:
-                self._set(cell, True)
-                for restored, before in kept.items():
-                    self.witnesses[restored] = before + [w for w in self.witnesses[restored] if w not in before]
-                self.reached.update(wide)
-                return failed[0]
-        return None
-
     def _set(self, cell: int, blank: bool) -> None:
         self.blank[cell] = blank
         self.local.clear()
         for mover in self.movers.values():
             mover.hold(cell, not blank)
-
-    def trim(self, covers: Sequence[tuple[int, ...]], deadline: float) -> list[tuple[int, Question]]:
-        """Publish what is not needed, dearest first. A blank that alone meets a cover is needed.
-
-        Returns why the other blanks stay: (cell, the question that fails without it), each the seed of a further cover.
-        """
-        free = np.flatnonzero(self.blank & ~self.problem.must)
-        reasons: list[tuple[int, Question]] = []
-        for cell in free[np.argsort(-self.problem.cost[free], kind="stable")].tolist():
-            if time.monotonic() > deadline:
-                break
-            failed = self.drop(cell) if cell not in self._needed(covers) else None
-            if failed is not None:
-                reasons.append((cell, failed))
-        return reasons
-
-    def _needed(self, covers: Sequence[tuple[int, ...]]) -> set[int]:
-        """Cells that are the only blank of a cover; recomputed after every change of the pattern."""
-        state = self.blank.tobytes()
-        if self._needed_in != state:
-            met = ([cell for cell in cover if self.blank[cell]] for cover in covers)
-            self._needed_cells = {cells[0] for cells in met if len(cells) == 1}
-            self._needed_in = state
-        return self._needed_cells
 
 
 class Mender:
