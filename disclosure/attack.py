@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,6 +24,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from disclosure.attack_room import Bools, Ints, Room, Secrets, Untried, ball, eliminate, neighbours
+from disclosure.attack_steps import Steps
 
 __all__ = ["Attack", "Insider", "Secrets", "attack"]
 
@@ -31,7 +32,6 @@ Insider = Literal["none", "person", "pair"]
 
 WHOLE = 500  # components up to this many blanks are attacked whole at once
 REACH = (250, 2_000)  # otherwise first with only the nearest blanks moving, which proves as much when it succeeds
-CORE = 40  # primaries served from one neighbourhood before the next is taken
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class _Run:
             self.known_by = {person: frozenset(cells) for person, cells in alone.items()}
         self.matrix = s.equations[:, np.flatnonzero(self.live)]
         self.place = np.cumsum(self.live) - 1
+        self.steps = Steps(s, self.matrix, np.flatnonzero(self.live))
 
     def components(self) -> Iterator[Ints]:
         """Blanks that can influence each other, as arrays of cells."""
@@ -126,55 +127,29 @@ class _Run:
 
     def settle_component(self, component: Ints) -> None:
         """Settle all primaries of one component."""
-        whole = Room(self.s, self.matrix, self.place, component)
-        waiting = component[self.s.primary[component]].tolist()
-        if len(component) <= WHOLE:
-            for p in waiting:
-                self.settle_primary(p, [whole])
-            return
-        graph = neighbours(self.matrix)
-        done: set[int] = set()
-        for seed in waiting:
-            if seed in done:
-                continue
-            near = ball(graph, int(self.place[seed]), REACH[-1])
-            cells = np.flatnonzero(self.live)[near]
-            rooms = []
-            for size in (size for size in REACH if size < len(component)):
-                around = Room(self.s, *self._around(graph, near[: size // 4]))
-                rooms.append(Room(self.s, self.matrix, self.place, cells[:size], around))
-            core = [p for p in cells[: REACH[0] // 3].tolist() if self.s.primary[p] and p not in done][:CORE]
-            for p in dict.fromkeys([seed, *core]):
-                self.settle_primary(p, [*rooms, whole])
-                done.add(p)
+        around = _Around(self.s, self.matrix, self.place, component, np.flatnonzero(self.live))
+        for p in component[self.s.primary[component]].tolist():
+            self.settle_primary(p, around)
 
-    def _around(
-        self, graph: tuple[sparse.csr_array, sparse.csr_array], near: Ints
-    ) -> tuple[sparse.csr_array, Ints, Ints]:
-        """The equations that touch `near`, without any others: what they hold still, everything holds still."""
-        rows = np.unique(graph[1][near].indices)
-        part = sparse.csr_array(self.matrix[rows])
-        return part, self.place, np.flatnonzero(self.live)[np.unique(part.indices)]
-
-    def settle_primary(self, p: int, rooms: list[Room]) -> None:
+    def settle_primary(self, p: int, around: _Around) -> None:
         """Outsider first, then whoever the witness depends on."""
-        base = self._ask((), p, rooms)
+        base = self._ask((), p, around)
         if base is None:
             return
-        self._check_range(p, rooms)
+        self._check_range(p, around)
         if self.insider == "none":
             return
         served: dict[int, _Witness] = {}
         for person in self._people_in(base):
             if p in self.known_by[person]:
                 continue
-            witness = self._ask((person,), p, rooms)
+            witness = self._ask((person,), p, around)
             if witness is not None:
                 served[person] = witness
         if self.insider == "pair":
             for pair in sorted(self._pairs(base, served)):
                 if p not in self._known(pair):
-                    self._ask(pair, p, rooms)
+                    self._ask(pair, p, around)
 
     def _pairs(self, base: _Witness, served: dict[int, _Witness]) -> set[tuple[int, int]]:
         """Pairs that no single witness so far serves for sure: every other pair is served by `base` or by one of `served`."""
@@ -200,26 +175,39 @@ class _Run:
             known |= frozenset(both.tolist())
         return known
 
-    def _ask(self, coalition: tuple[int, ...], p: int, rooms: list[Room]) -> _Witness | None:
+    def _ask(self, coalition: tuple[int, ...], p: int, around: _Around) -> _Witness | None:
         """A witness that p is not determined for `coalition`; None when p is exposed or the question stays open."""
         known = self._known(coalition)
         for witness in self.witnesses[p]:
             if not (known & witness.members):
                 return witness
         try:
-            for room in rooms:
-                moved = room.witness(p, known, self.deadline)
-                if moved is not None:
-                    return self._record(*moved)
-                if room.around is not None and room.around.holds(p, known, self.deadline):
-                    break
+            moved = self._moved(p, known, around)
         except Untried:
             self.open.add((coalition, p))
             return None
+        if moved is not None:
+            return self._record(*moved)
         if coalition:
             self.insiders.add((coalition, p))
         else:
             self.outsider.add(p)
+        return None
+
+    def _moved(self, p: int, known: frozenset[int], around: _Around) -> tuple[Ints, Ints] | None:
+        """Another table in which p differs and `known` does not: by steps, else by programmes; None when there is none."""
+        if time.monotonic() > self.deadline:
+            raise Untried
+        for way in (1, -1):
+            moved = self.steps.find(p, way, known)
+            if moved is not None:
+                return moved
+        for room in around.rooms(p):
+            moved = room.witness(p, known, self.deadline)
+            if moved is not None:
+                return moved
+            if room.around is not None and room.around.holds(p, known, self.deadline):
+                return None
         return None
 
     def _record(self, cells: Ints, moves: Ints) -> _Witness:
@@ -237,14 +225,14 @@ class _Run:
         self.reach[cells, 0] = np.minimum(self.reach[cells, 0], reached)
         self.reach[cells, 1] = np.maximum(self.reach[cells, 1], reached)
 
-    def _check_range(self, p: int, rooms: list[Room]) -> None:
-        """The outsider's range with blanks at least 0 must contain [v - down, v + up]."""
+    def _check_range(self, p: int, around: _Around) -> None:
+        """The outsider's range with blanks at least `least` must contain [v - down, v + up]."""
         value = int(self.s.values[p])
         for move in (-min(self.down, value - int(self.s.least[p])), self.up):
             if move == 0 or (self.reach[p, 0] <= value + move <= self.reach[p, 1]):
                 continue
             try:
-                found = next((m for room in rooms if (m := room.shift(p, move, self.deadline)) is not None), None)
+                found = self._shifted(p, move, around)
             except Untried:
                 self.open.add(((), p))
                 continue
@@ -252,3 +240,41 @@ class _Run:
                 self.outsider.add(p)
             else:
                 self._widen(found[0], self.s.values[found[0]] + found[1])
+
+    def _shifted(self, p: int, move: int, around: _Around) -> tuple[Ints, Ints] | None:
+        """Another table in which p is `move` higher, blanks at least `least`; None when there is none."""
+        if time.monotonic() > self.deadline:
+            raise Untried
+        found = self.steps.find(p, move, (), wide=True) if abs(move) == 1 else None
+        if found is not None:
+            return found
+        return next((m for room in around.rooms(p) if (m := room.shift(p, move, self.deadline)) is not None), None)
+
+
+class _Around:
+    """The programmes about the primaries of one component, made when one is needed: near blanks first, then all of them."""
+
+    def __init__(self, s: Secrets, matrix: sparse.csr_array, place: Ints, component: Ints, live: Ints) -> None:
+        self.s, self.matrix, self.place, self.component, self.live = s, matrix, place, component, live
+        self.whole = Room(s, matrix, place, component)
+        self.near: list[Room] = []
+        self.core: frozenset[int] = frozenset()
+        self.graph: tuple[sparse.csr_array, sparse.csr_array] | None = None
+
+    def rooms(self, p: int) -> Sequence[Room]:
+        """The programmes for p, the quickest first; what one of them finds holds for all."""
+        if len(self.component) > WHOLE and p not in self.core:
+            self._move_to(p)
+        return [*self.near, self.whole]
+
+    def _move_to(self, seed: int) -> None:
+        self.graph = self.graph or neighbours(self.matrix)
+        near = ball(self.graph, int(self.place[seed]), REACH[-1])
+        cells = self.live[near]
+        self.core = frozenset([seed, *cells[: REACH[0] // 3].tolist()])
+        self.near = []
+        for size in (size for size in REACH if size < len(self.component)):
+            rows = np.unique(self.graph[1][near[: size // 4]].indices)
+            part = sparse.csr_array(self.matrix[rows])  # what these equations hold still, all of them hold still
+            held = Room(self.s, part, self.place, self.live[np.unique(part.indices)])
+            self.near.append(Room(self.s, self.matrix, self.place, cells[:size], held))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable
 
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from suppress_reference import ALL, Grid, exposed, grid, possible, secrets_of
+from suppress_reference import ALL, Grid, cube, exposed, grid, possible, secrets_of
 
+from disclosure import attack as attackers
 from disclosure.attack import Attack, Insider, attack
+from disclosure.attack_steps import Steps
+from disclosure.suppress.choose import choose
 from disclosure.suppress.system import SystemBuilder
 
 SMALL = st.lists(st.lists(st.integers(0, 3), min_size=2, max_size=3), min_size=2, max_size=2).filter(
@@ -187,3 +191,41 @@ def test_a_component_apart_does_not_hide_another(size: int) -> None:
     blank[3 * (size - 1)] = False
     got = attack(secrets_of(system), blank, insider="none")
     assert set(got.outsider) == {3 * (size - 1), 3 * (size - 1) + 1}
+
+
+@given(counts=st.lists(st.integers(0, 4), min_size=18, max_size=18).filter(any), wide=st.booleans(), data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_what_is_stepped_to_is_another_table(counts: list[int], wide: bool, data: st.DataObject) -> None:
+    """Every equation holds, the cell differs as asked, what is known does not, nothing is too low; no trace is left."""
+    system = cube(np.array(counts).reshape(2, 3, 3))
+    blank = np.array(data.draw(st.lists(st.booleans(), min_size=system.size, max_size=system.size))) | system.primary
+    live = np.flatnonzero(blank)
+    secrets = secrets_of(system)
+    steps = Steps(secrets, system.equations[:, live], live)
+    known = data.draw(st.sets(st.integers(0, system.size - 1), max_size=3))
+    for p, way in itertools.product(np.flatnonzero(system.primary).tolist(), (1, -1)):
+        found = steps.find(p, way, known, wide=wide)
+        fresh = Steps(secrets, system.equations[:, live], live).find(p, way, known, wide=wide)
+        assert (found is None) == (fresh is None)
+        if found is None:
+            continue
+        y = np.zeros(system.size, dtype=np.int64)
+        y[found[0]] = found[1]
+        assert y[p] == way
+        assert not (system.equations @ y).any()
+        assert not y[list(known)].any()
+        assert blank[found[0]].all()
+        assert (system.values + y >= (0 if wide else system.lower)).all()
+
+
+def test_steps_and_programmes_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search only saves programmes: without it everything that is exposed is exposed, and nothing else."""
+    system = cube(np.random.default_rng(5).poisson(3.0, (4, 4, 3)))
+    blank = choose(system, "value", "none", 1.0).blank
+    blank[np.flatnonzero(blank & ~system.primary)[-1]] = False
+    quick = attack(secrets_of(system), blank, insider="person")
+    monkeypatch.setattr(attackers.Steps, "find", lambda *_, **__: None)
+    slow = attack(secrets_of(system), blank, insider="person")
+    assert quick.outsider
+    assert quick.insiders
+    assert (quick.outsider, quick.insiders, quick.open) == (slow.outsider, slow.insiders, slow.open)
