@@ -25,6 +25,13 @@ class Population(Strict):
     dtv_known: float = _share(0.88, "share of the people at DT&V who are in the IND register too")
     iom_known: float = _share(0.43, "share of the people at the IOM, not at DT&V, who are in the IND register too")
     dtv_iom: float = _share(0.031, "share of the people at DT&V who are at the IOM too")
+    both_known: float | None = Field(
+        default=None, ge=0, le=1,
+        description="share of the people at both who are in the IND register too; unset: as `dtv_known`",
+    )  # fmt: skip
+    unseen: float = _share(
+        0.0, "share of the people at neither who are not in the IND register either: no register sees them"
+    )
     dtv_twice: float = _share(0.0, "share of the people at DT&V whose process was started twice (two rows)")
     second_given: float = _share(0.30, "share of people with more than one first name (a fifteenth of them has three)")
     double_surname: float = _share(

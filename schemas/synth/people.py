@@ -117,7 +117,9 @@ def _membership(
     rest = (population.iom - population.dtv * population.dtv_iom) / (1 - population.dtv) if population.dtv < 1 else 0.0
     alone = _tilted(min(max(rest, 0.0), 1.0), np.array([g.iom for g in groups]), share)[group]
     iom = rng.random(n) < np.where(dtv, population.dtv_iom, alone)
-    known = np.where(dtv, population.dtv_known, np.where(iom, population.iom_known, 1.0))
+    both_known = population.dtv_known if population.both_known is None else population.both_known
+    at_dtv = np.where(iom, both_known, population.dtv_known)
+    known = np.where(dtv, at_dtv, np.where(iom, population.iom_known, 1.0 - population.unseen))
     return rng.random(n) < known, dtv, iom
 
 

@@ -1,0 +1,1 @@
+"""What no report computes, on invented people of known truth: coverage of intervals, and bias where assumptions break."""
