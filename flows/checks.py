@@ -28,17 +28,20 @@ PAGE = "index.html"
 
 
 def verify_folder(release: Path, settings: Settings, key: Path | None, since: Path | None) -> str:
-    """Check a release folder and say its state; an outsider gives `key` and needs no state folder.
-
-    Where no state folder was named, one that lies beside the releases (as the demo's does) is used.
-    """
-    beside = Path(*release.absolute().parts[:-3]) / "state"
-    if "SCHAKEL_STATE" not in os.environ and (beside / DATABASE).exists():
-        settings = replace(settings, state=beside)
+    """Check a release folder and say its state; an outsider gives `key` and needs no state folder."""
+    settings = settings_beside(release, settings)
     if key is not None and not (settings.state / DATABASE).exists():
         return _sentence(verify_release(release, key, None, since))
     with open_state(settings) as state:
         return _sentence(verify_release(release, key, state.store, since))
+
+
+def settings_beside(release: Path, settings: Settings) -> Settings:
+    """The settings, with the state folder that lies beside the releases (as the demo's does) where none was named."""
+    beside = Path(*release.absolute().parts[:-3]) / "state"
+    if "SCHAKEL_STATE" not in os.environ and (beside / DATABASE).exists():
+        return replace(settings, state=beside)
+    return settings
 
 
 def _sentence(report: VerifyReport) -> str:

@@ -6,13 +6,13 @@ of unseen people a model's profile likelihood (Poisson likelihood given the tota
 
 The printed interval is that of the largest model, in which every pair may depend: it holds whichever of the eight is true.
 The average over models by BIC (Raftery 1995; after Madigan & York 1997) is given beside it, not instead: with dependence of
-middling size BIC picks too small a model, and its interval misses (`docs/unseen.md`). Thin overlaps have no estimate
+middling size BIC picks too small a model, and its interval misses (`docs/beyond/unseen.md`). Thin overlaps have no estimate
 (Chan, Silverman & Vincent 2021): `refusal` states when, before any model is fitted. Works on protected counts only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -117,7 +117,9 @@ _UNBOUNDED = Text(
 )
 
 
-def estimate(lists: Sequence[str], tables: Iterable[Sequence[int]], least: Sequence[int | None]) -> Unseen | Refusal:
+def estimate(
+    lists: Sequence[str], tables: Sequence[Sequence[int]] | np.ndarray, least: Sequence[int | None]
+) -> Unseen | Refusal:
     """The population behind three lists.
 
     tables  what the counts of `HISTORIES` could have been, given noise and doubt about links, each equally likely; one
@@ -127,7 +129,7 @@ def estimate(lists: Sequence[str], tables: Iterable[Sequence[int]], least: Seque
     refused = refusal(lists, least)
     if refused is not None:
         return refused
-    counts = np.array([list(table) for table in tables], dtype=np.float64)
+    counts = np.asarray(tables, dtype=np.float64)
     unseen = _grid(float(counts.sum(axis=1).max()))
     mixed = {model: np.zeros(len(unseen)) for model in MODELS}
     averaged = np.zeros(len(unseen))
@@ -177,8 +179,10 @@ def _fit(full: np.ndarray, model: Model) -> np.ndarray:
         return fitted
     used = [axis for pair in model for axis in pair]
     cliques: list[tuple[int, ...]] = [*model, *((axis,) for axis in range(LISTS) if axis not in used)]
-    total = sum(_entropy(full, clique) for clique in cliques)
-    total -= sum(_entropy(full, (axis,)) for axis in range(LISTS) if used.count(axis) == 2)
+    total = np.sum([_entropy(full, clique) for clique in cliques], axis=0)
+    for axis in range(LISTS):
+        if used.count(axis) == 2:
+            total = total - _entropy(full, (axis,))
     components = LISTS - len(model)
     people = full.sum(axis=(1, 2, 3))
     decomposed: np.ndarray = total - (components - 1) * xlogy(people, people)
