@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from linkage.evidence import Strangers, blocked, compare_pairs, joined, of_entities, with_floor
@@ -35,19 +36,16 @@ def recombined(side: Views, scheme: Scheme, generator: np.random.Generator) -> t
     sources = np.column_stack([generator.permutation(len(first))[:size] for _ in scheme.comparisons])
     form = {field.name: field for field in scheme.fields}
     words: dict[str, Words] = {}
-    present: dict[str, NDArray[np.bool_]] = {}
     for place, comparison in enumerate(scheme.comparisons):
         rows = first[sources[:, place]]
         for name in comparison.fields:
-            present[name] = side.present[name][rows]
             words |= {column: side.words[column][rows] for column, _ in field_columns(form[name])}
     decoys = Views(
         bron=side.bron,
         words=words,
-        present=present,
         subject=np.full(size, -1, dtype=np.int64),
         entity=np.arange(size),
-        records=[b""] * size,
+        records=pa.nulls(size, pa.binary(32)),
         row_view=np.arange(size),
         tokens=side.tokens.slice(0, 0),
     )

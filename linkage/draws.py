@@ -16,7 +16,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from linkage.link import Links
-from linkage.resolve import Edge, resolve
+from linkage.resolve import NO_PERSON, Edges, Entities, Weights, resolve
+from linkage.views import in_order, words_of
 
 Choice = list[tuple[int, int, float]]
 
@@ -43,18 +44,30 @@ def draw_links(links: Links, n: int, unique: frozenset[str], generator: np.rando
     within = [(code[i], code[j], p) for i, j, p in pairs if i in code]
     few = [registers[e] for e in touched], [records[e] for e in touched], [of_entity[e] for e in touched]
     choices = _choices(within, few[0], unique)
-    nobody: list[int | None] = [None] * len(touched)
+    entities = _as_resolved(few[0], few[1], unique)
+    # A draw decides pairs; pairs it says nothing about are no argument against it.
+    silent = Weights(np.zeros(0, np.int64), np.zeros(0), absent=0.0)
     schema = pa.schema([("token", pa.binary(16)), ("bron", pa.string()), ("person_id", pa.int64())])
     ids, rows = np.array(of_entity, dtype=np.int64), np.array(entity, dtype=np.int64)
     fixed = [pa.array(tokens, pa.binary(16)), pa.array(bron, pa.string())]
     for _ in range(n):
-        edges = [Edge(min(i, j), max(i, j), 0.0, p, "drawn") for i, j, p in _drawn(choices, generator)]
-        # A draw decides pairs; pairs it says nothing about are no argument against it.
-        cluster = resolve(edges, {}, few[0], few[1], unique, nobody, absent=0.0).cluster
+        picked = [(min(i, j), max(i, j), p) for i, j, p in _drawn(choices, generator)]
+        drawn_pairs = np.array(picked, dtype=np.float64).reshape(-1, 3).T
+        ends = drawn_pairs[:2].astype(np.int64)
+        edges = Edges(ends[0], ends[1], drawn_pairs[2], np.zeros(len(picked), dtype=bool))
+        cluster = resolve(edges, entities, silent).cluster.tolist()
         new = _ids(cluster, few[2], int(ids.max(initial=0)))
         drawn = ids.copy()
         drawn[touched] = [new[c] for c in cluster]
         yield pa.table([*fixed, pa.array(drawn[rows], pa.int64())], schema=schema)
+
+
+def _as_resolved(registers: list[str], records: list[bytes], unique: frozenset[str]) -> Entities:
+    bits = {register: 1 << place for place, register in enumerate(sorted(unique))}
+    rank = np.empty(len(records), dtype=np.int64)
+    rank[in_order(words_of(pa.array(records, pa.binary(16)), 16))] = np.arange(len(records))
+    single = np.array([bits.get(register, 0) for register in registers], dtype=np.int64)
+    return Entities(single, rank, np.full(len(records), NO_PERSON, dtype=np.int64))
 
 
 def _touched(pairs: Choice, of_entity: list[int]) -> list[int]:

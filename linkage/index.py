@@ -118,6 +118,12 @@ class _Rows:
             start = start._mixed(side.words[key])
         return start._sorted()
 
+    @classmethod
+    def numbered(cls, side: Views) -> _Rows:
+        """All rows with a number, by it."""
+        rows = np.flatnonzero(side.subject >= 0)
+        return cls(rows, side.subject[rows].astype(np.uint64))._sorted()
+
     def split(self, side: Views, key: str) -> _Rows:
         """The rows that have `key`, in the finer blocks it makes."""
         return self._mixed(side.words[key])._sorted()
@@ -219,7 +225,5 @@ def _rule_pairs(records: int) -> int:
 
 def same_subject(a: Views, b: Views) -> tuple[Index, Index]:
     """Pairs of views with the same pseudonym; a number that a whole register shares still gives only these pairs."""
-    frame_a = pd.DataFrame({"subject": a.subject, "left": np.arange(len(a.subject))})
-    frame_b = pd.DataFrame({"subject": b.subject, "right": np.arange(len(b.subject))})
-    joined = frame_a[frame_a["subject"] >= 0].merge(frame_b, on="subject")
-    return joined["left"].to_numpy(np.int64), joined["right"].to_numpy(np.int64)
+    blocks = _Blocks(*(_Rows.numbered(side) for side in (a, b)))
+    return blocks.pairs(np.ones(len(blocks.predicted), dtype=bool))

@@ -17,7 +17,6 @@ from linkage.judged import (
     Floats,
     Found,
     Judged,
-    Pair,
     Rules,
     among,
     in_band,
@@ -29,7 +28,7 @@ from linkage.model import SUBJECT, Evidence, LevelClassifier, Parameters, one_to
 from linkage.records import by_records
 from linkage.resolve import NEVER_COMPARED
 from linkage.tail import missed_links
-from linkage.views import Views
+from linkage.views import Index, Views
 
 # Levels of the number.
 MISSING, DIFFERS = 0, 1
@@ -37,14 +36,14 @@ MISSING, DIFFERS = 0, 1
 FEWEST = 10
 
 
-def judge(views: dict[str, Views], scheme: Scheme, rules: Rules, sure: set[Pair]) -> Judged:
-    """All pairs worth a look over all registers. `sure`: pairs of entities that are linked by number."""
+def judge(views: dict[str, Views], scheme: Scheme, rules: Rules, sure: Index) -> Judged:
+    """All pairs worth a look over all registers. `sure`: keys of the pairs that are linked by number."""
     if len(views) < 2 and not (scheme.fields and rules.within & set(views)):
         return NOTHING
     return by_fields(views, scheme, rules, sure) if scheme.fields else by_records(views, rules, sure)
 
 
-def by_fields(views: dict[str, Views], scheme: Scheme, rules: Rules, sure: set[Pair]) -> Judged:
+def by_fields(views: dict[str, Views], scheme: Scheme, rules: Rules, sure: Index) -> Judged:
     """Fellegi-Sunter over field encodings (profile `single-site`)."""
     built = build(views, scheme, rules.unique, rules.within)
     evidence = built.evidence

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.evaluate import Blind, Situation, Strangers, described, errors, together
-from linkage.resolve import NEVER_COMPARED
+from linkage.resolve import NEVER_COMPARED, pair_keys, places_of
 from linkage.views import Index, Views
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,9 @@ def in_band(posterior: Floats, grey: tuple[float, float]) -> Index:
 NOTHING = Judged(*(np.zeros(0, np.int64),) * 2, *(np.zeros(0),) * 3, levels={}, absent=NEVER_COMPARED, quality={})
 
 
-def among(left: Index, right: Index, pairs: set[Pair]) -> Flags:
-    """Which of the pairs (left, right) are in `pairs`."""
-    ends = zip(left.tolist(), right.tolist(), strict=True)
-    return np.fromiter((end in pairs for end in ends), dtype=bool, count=len(left))
+def among(left: Index, right: Index, pairs: Index) -> Flags:
+    """Which of the pairs (left, right) are among `pairs` (`resolve.pair_keys`, sorted)."""
+    return places_of(pair_keys(left, right), pairs) >= 0
 
 
 @dataclass(frozen=True)

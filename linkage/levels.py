@@ -20,7 +20,8 @@ Bits = NDArray[np.float64]
 
 
 @njit(nogil=True, cache=True)
-def _dice(a: Words, b: Words, i: int, j: int) -> float:
+def dice_of(a: Words, b: Words, i: int, j: int) -> float:
+    """Dice of filter `i` of `a` and filter `j` of `b`; 0 where both are empty."""
     common = np.uint64(0)
     total = np.uint64(0)
     for w in range(a.shape[1]):
@@ -65,7 +66,7 @@ def name_levels(
         elif shared == min(size_a, size_b):
             levels[p], bits[p] = 4, rarest
         else:
-            alike = _dice(filters_a, filters_b, i, j)
+            alike = dice_of(filters_a, filters_b, i, j)
             levels[p] = 1 + (alike >= partial) + (alike >= close)
     return levels, bits
 
@@ -83,5 +84,5 @@ def digit_levels(
         if values_a[i] == values_b[j]:
             levels[p] = 3
         else:
-            levels[p] = 1 + (_dice(filters_a, filters_b, i, j) >= close)
+            levels[p] = 1 + (dice_of(filters_a, filters_b, i, j) >= close)
     return levels

@@ -8,27 +8,27 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from linkage.fields import REGISTER, SEPARATE, Scheme
 from linkage.index import same_subject
 from linkage.judge import judge
-from linkage.judged import Judged, Pair, Rules
-from linkage.model import SUBJECT
+from linkage.judged import Judged, Rules, among
+from linkage.outcome import (
+    KNOWN,
+    UNCERTAIN,
+    deterministic_table,
+    known_table,
+    persons_table,
+    review_table,
+    uncertain_table,
+)
 from linkage.records import alike
-from linkage.resolve import Edge, Persons, person_ids, resolve
+from linkage.resolve import NO_PERSON, Edges, Entities, pair_ends, pair_keys, person_ids, resolve, weights_of
 from linkage.subjects import plausible
-from linkage.views import Index, Views, load_views
+from linkage.views import Index, Views, in_order, load_views, words_of
 from schemas.errors import InputRefused
 
-KNOWN = pa.schema([("record", pa.binary(32)), ("person_id", pa.int64())])
-REVIEW = pa.schema(
-    [("left", pa.binary(16)), ("right", pa.binary(16)), ("posterior", pa.float64()), ("levels", pa.string())]
-)
-# Entities left and right, the posterior, and the levels in words.
-Doubt = tuple[int, int, float, str]
-UNCERTAIN = pa.schema([("left", pa.binary(16)), ("right", pa.binary(16)), ("probability", pa.float64())])
-# Pairs less probable than this are left out of the draws: all of them together are less than one link.
-NEGLIGIBLE = 1e-3
 # Bits of a link by number: the pseudonyms are equal by chance once in 2^128.
 DETERMINISTIC_BITS = 128.0
 
@@ -73,46 +73,30 @@ class Links:
     uncertain: pa.Table = dataclass_field(default_factory=lambda: UNCERTAIN.empty_table())
 
 
-@dataclass(frozen=True)
-class _Entities:
-    """All entities of all registers in one numbering."""
-
-    registers: list[str]
-    records: list[bytes]
-    offset: dict[str, int]
-
-
 def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Table | None) -> Links:
     """Persons over all registers. InputRefused when a linkage file or the known map has another layout."""
     scheme = scheme_of(linkage, parameters.scheme)
     views = load_views(linkage, scheme)
-    entities = _entities(views)
-    earlier, highest = _earlier(known, entities.records)
-    sure, conflicts = _by_number(views, entities, scheme)
-    pairs = {(edge.left, edge.right) for edge in sure}
-    judged = judge(
-        views, scheme, Rules(parameters.unique, parameters.threshold, parameters.grey, parameters.within), pairs
-    )
-    persons = resolve(
-        sure + _probable(judged, parameters.threshold, pairs),
-        dict(zip(zip(judged.left.tolist(), judged.right.tolist(), strict=True), judged.weight.tolist(), strict=True)),
-        entities.registers,
-        entities.records,
-        parameters.unique,
-        earlier,
-        judged.absent,
-    )
-    ids = person_ids(persons.cluster, entities.records, earlier, highest)
-    counts = {"deterministic_links": len(sure), "conflicts": len(conflicts), "cut_links": len(persons.cut)}
+    # A caller that keeps no linkage file needs the memory of one only.
+    subjects = {bron: table.column("subject").combine_chunks() for bron, table in linkage.items()}
+    del linkage
+    records = pa.concat_arrays([pa.array([], pa.binary(32)), *(side.records for side in views.values())])
+    entities, highest = _entities(views, records, parameters.unique, known)
+    sure, conflicts = _by_number(views, scheme)
+    rules = Rules(parameters.unique, parameters.threshold, parameters.grey, parameters.within)
+    judged = judge(views, scheme, rules, sure)
+    edges = _edges(judged, parameters.threshold, sure)
+    weights = weights_of(entities, edges, judged.left, judged.right, judged.weight, judged.absent)
+    persons = resolve(edges, entities, weights)
+    ids = person_ids(persons.cluster, entities, highest)
+    counts = {"deterministic_links": len(sure), "conflicts": len(conflicts), "cut_links": int(persons.cut.sum())}
     return Links(
-        persons=_persons_table(views, entities, persons, ids, conflicts),
-        deterministic=_deterministic_table(
-            linkage, views, entities, sure, {e for pair in conflicts for e in pair}, parameters.unique
-        ),
-        known=_known_table(known, entities.records, ids),
-        review=_review(_doubts(judged), conflicts, views),
+        persons=persons_table(views, persons, ids, conflicts),
+        deterministic=deterministic_table(views, records, subjects, sure, conflicts, entities),
+        known=known_table(known, records, ids),
+        review=review_table(judged, conflicts, views),
         quality=counts | {"profile": scheme.profile} | judged.quality,
-        uncertain=_uncertain(judged, sure, views),
+        uncertain=uncertain_table(judged, sure, views),
     )
 
 
@@ -135,24 +119,23 @@ def links_file(links: Links, keys: dict[str, pa.Table]) -> pa.Table:
     )
 
 
-def _entities(views: dict[str, Views]) -> _Entities:
-    registers: list[str] = []
-    records: list[bytes] = []
-    offset = {}
-    for bron, side in views.items():
-        offset[bron] = len(records)
-        registers += [bron] * side.entities
-        records += side.records
-    return _Entities(registers, records, offset)
-
-
-def _earlier(known: pa.Table | None, records: list[bytes]) -> tuple[list[int | None], int]:
+def _entities(
+    views: dict[str, Views], records: pa.Array, unique: frozenset[str], known: pa.Table | None
+) -> tuple[Entities, int]:
+    """The entities of all registers in one numbering, and the largest person id ever given."""
+    bits = {bron: 1 << place for place, bron in enumerate(sorted(unique & set(views)))}
+    single = np.repeat([bits.get(bron, 0) for bron in views], [side.entities for side in views.values()])
+    rank = np.empty(len(records), dtype=np.int64)
+    rank[in_order(words_of(records, 32))] = np.arange(len(records))
+    nobody = np.full(len(records), NO_PERSON, dtype=np.int64)
     if known is None or known.num_rows == 0:
-        return [None] * len(records), 0
+        return Entities(single.astype(np.int64), rank, nobody), 0
     if known.schema.names != KNOWN.names or known.schema.types != KNOWN.types:
         raise InputRefused("The map of person ids has another layout than this version writes; restore the right one.")
-    ids = dict(zip(known.column("record").to_pylist(), known.column("person_id").to_pylist(), strict=True))
-    return [ids.get(record) for record in records], max(ids.values())
+    earlier = known.combine_chunks()
+    place = pc.index_in(records, value_set=earlier.column("record").combine_chunks())
+    person = earlier.column("person_id").combine_chunks().take(place).fill_null(NO_PERSON).to_numpy()
+    return Entities(single.astype(np.int64), rank, person), pc.max(earlier.column("person_id")).as_py()
 
 
 def scheme_of(linkage: dict[str, pa.Table], otherwise: Scheme) -> Scheme:
@@ -163,137 +146,32 @@ def scheme_of(linkage: dict[str, pa.Table], otherwise: Scheme) -> Scheme:
     return SEPARATE if True in separate else otherwise
 
 
-def _by_number(views: dict[str, Views], entities: _Entities, scheme: Scheme) -> tuple[list[Edge], set[tuple[int, int]]]:
-    """Links by equal numbers that can be one person, and the pairs of entities whose equal numbers contradict them."""
-    sure: dict[tuple[int, int], Edge] = {}
-    doubtful: set[tuple[int, int]] = set()
+def _by_number(views: dict[str, Views], scheme: Scheme) -> tuple[Index, Index]:
+    """Pairs of entities (`pair_keys`, sorted) with equal numbers that can be one person, and those whose equal numbers
+    contradict them.
+    """
+    offset = dict(zip(views, np.cumsum([0, *(side.entities for side in views.values())]), strict=False))
+    keys, plain = [np.zeros(0, np.int64)], [np.zeros(0, np.bool_)]
     for bron_a, bron_b in combinations_with_replacement(views, 2):
         a, b = views[bron_a], views[bron_b]
         left, right = same_subject(a, b)
-        ok = plausible(a, b, left, right) if scheme.fields else alike(a, b, left, right)
-        ends = zip(a.entity[left] + entities.offset[bron_a], b.entity[right] + entities.offset[bron_b], ok, strict=True)
-        for i, j, one_person in ends:
-            pair = (int(i), int(j))
-            if pair[0] >= pair[1]:
-                continue
-            if one_person:
-                sure[pair] = Edge(*pair, DETERMINISTIC_BITS, DETERMINISTIC_BITS, "deterministic")
-            else:
-                doubtful.add(pair)
-    return [sure[pair] for pair in sorted(sure)], doubtful - set(sure)
+        apart = a.entity[left] + offset[bron_a] < b.entity[right] + offset[bron_b]
+        left, right = left[apart], right[apart]
+        keys.append(pair_keys(a.entity[left] + offset[bron_a], b.entity[right] + offset[bron_b]))
+        plain.append(plausible(a, b, left, right) if scheme.fields else alike(a, b, left, right))
+    every, one_person = np.concatenate(keys), np.concatenate(plain)
+    sure = np.unique(every[one_person])
+    return sure, np.setdiff1d(every[~one_person], sure)
 
 
-def _probable(judged: Judged, threshold: float, sure: set[Pair]) -> list[Edge]:
-    """Links by posterior, those by number apart."""
-    rows = np.flatnonzero(judged.posterior >= threshold).tolist()
-    ends = [(int(judged.left[row]), int(judged.right[row])) for row in rows]
-    return [
-        Edge(*end, float(judged.weight[row]), float(judged.bits[row]), "probabilistic")
-        for row, end in zip(rows, ends, strict=True)
-        if end not in sure
-    ]
-
-
-def _doubts(judged: Judged) -> list[Doubt]:
-    return [
-        (int(judged.left[row]), int(judged.right[row]), float(judged.posterior[row]), words)
-        for row, words in judged.levels.items()
-    ]
-
-
-def _persons_table(
-    views: dict[str, Views], entities: _Entities, persons: Persons, ids: list[int], conflicts: set[tuple[int, int]]
-) -> pa.Table:
-    in_conflict = {entity for pair in conflicts for entity in pair}
-    parts = []
-    for bron, side in views.items():
-        rows: Index = side.row_entity + entities.offset[bron]
-        rule = ["conflict" if persons.rule[e] == "single" and e in in_conflict else persons.rule[e] for e in rows]
-        parts.append(
-            pa.table(
-                {
-                    "token": side.tokens,
-                    "bron": pa.array([bron] * len(rows), pa.string()),
-                    "person_id": pa.array([ids[e] for e in rows], pa.int64()),
-                    "weight": pa.array([persons.bits[e] for e in rows], pa.float64()),
-                    "rule": pa.array(rule, pa.string()),
-                    "cluster": pa.array([persons.cluster[e] for e in rows], pa.int64()),
-                }
-            )
-        )
-    return pa.concat_tables(parts)
-
-
-def _deterministic_table(
-    linkage: dict[str, pa.Table],
-    views: dict[str, Views],
-    entities: _Entities,
-    sure: list[Edge],
-    doubtful: set[int],
-    unique: frozenset[str],
-) -> pa.Table:
-    """Persons by number alone. An id is a fingerprint of a person's own pseudonym, so it depends on nobody else.
-
-    `doubtful`: entities whose number contradicts another row; they go by their record, unless their register has one
-    record per person, to whom the number then belongs.
-    """
-    nobody: list[int | None] = [None] * len(entities.records)
-    cluster = resolve(sure, {}, entities.registers, entities.records, frozenset(), nobody).cluster
-    own = [register in unique for register in entities.registers]
-    by_subject = [True] * len(cluster)
-    for entity in doubtful:
-        by_subject[cluster[entity]] = False
-    for entity, owner in enumerate(own):
-        if owner:
-            by_subject[cluster[entity]] = True
-    parts = []
-    for bron, side in views.items():
-        subjects = linkage[bron].column("subject").to_pylist()
-        ids = [
-            _fingerprint(subject if subject is not None and by_subject[cluster[entity]] else entities.records[entity])
-            for subject, entity in zip(subjects, side.row_entity + entities.offset[bron], strict=True)
-        ]
-        parts.append(pa.table({"token": side.tokens, "person_id": pa.array(ids, pa.int64())}))
-    return pa.concat_tables(parts)
-
-
-def _fingerprint(pseudonym: bytes) -> int:
-    """63 bits of a keyed pseudonym: two of a million people share one with probability 10^-7."""
-    return int.from_bytes(pseudonym[:8], "big") >> 1
-
-
-def _known_table(known: pa.Table | None, records: list[bytes], ids: list[int]) -> pa.Table:
-    """The map of before with the new records added; records that are absent this time keep their id."""
-    merged = {} if known is None else dict(zip(*(known.column(n).to_pylist() for n in KNOWN.names), strict=True))
-    merged |= dict(zip(records, ids, strict=True))
-    order = sorted(merged)
-    return pa.table({"record": order, "person_id": [merged[record] for record in order]}, schema=KNOWN)
-
-
-def _review(doubts: list[Doubt], conflicts: set[tuple[int, int]], views: dict[str, Views]) -> pa.Table:
-    """Pairs for clerical review: a token of each side, the posterior, and the level names per field; never a value."""
-    token = _first_tokens(views)
-    rows = doubts + [(i, j, 0.0, f"{SUBJECT}=conflict") for i, j in sorted(conflicts)]
-    columns = [[token[i] for i, *_ in rows], [token[j] for _, j, *_ in rows], [p for *_, p, _ in rows]]
-    return pa.table([*columns, [levels for *_, levels in rows]], schema=REVIEW)
-
-
-def _first_tokens(views: dict[str, Views]) -> list[bytes]:
-    """For every entity the smallest of its row tokens."""
-    out: list[bytes] = []
-    for side in views.values():
-        first: dict[int, bytes] = {}
-        for entity, token in zip(side.row_entity.tolist(), side.tokens.to_pylist(), strict=True):
-            first[entity] = min(first.get(entity, token), token)
-        out += [first[entity] for entity in range(side.entities)]
-    return out
-
-
-def _uncertain(judged: Judged, sure: list[Edge], views: dict[str, Views]) -> pa.Table:
-    token = _first_tokens(views)
-    probability = {(edge.left, edge.right): 1.0 for edge in sure}
-    for row in np.flatnonzero(judged.posterior >= NEGLIGIBLE):
-        probability.setdefault((int(judged.left[row]), int(judged.right[row])), float(judged.posterior[row]))
-    pairs = sorted(probability)
-    columns = [[token[i] for i, _ in pairs], [token[j] for _, j in pairs], [probability[pair] for pair in pairs]]
-    return pa.table(columns, schema=UNCERTAIN)
+def _edges(judged: Judged, threshold: float, sure: Index) -> Edges:
+    """Links by number, then those by posterior alone."""
+    rows = np.flatnonzero(judged.posterior >= threshold)
+    rows = rows[~among(judged.left[rows], judged.right[rows], sure)]
+    left, right = pair_ends(sure)
+    return Edges(
+        left=np.concatenate([left, judged.left[rows]]),
+        right=np.concatenate([right, judged.right[rows]]),
+        bits=np.concatenate([np.full(len(sure), DETERMINISTIC_BITS), judged.bits[rows]]),
+        by_number=np.repeat([True, False], [len(sure), len(rows)]),
+    )

@@ -24,7 +24,6 @@ from linkage.judged import (
     Floats,
     Found,
     Judged,
-    Pair,
     Rules,
     among,
     in_band,
@@ -114,8 +113,8 @@ class _Cell:
     weight: float
 
 
-def by_records(views: dict[str, Views], rules: Rules, sure: set[Pair]) -> Judged:
-    """Posteriors of all pairs above the floor; `sure`: the pairs linked by number."""
+def by_records(views: dict[str, Views], rules: Rules, sure: Index) -> Judged:
+    """Posteriors of all pairs above the floor; `sure`: keys of the pairs linked by number."""
     known = _strangers(views, rules.unique)
     offsets = dict(zip(views, np.cumsum([0, *(v.entities for v in views.values())]), strict=False))
     parts = [_scored(views[a], views[b]) for a, b in combinations(views, 2)]
@@ -150,7 +149,7 @@ def by_records(views: dict[str, Views], rules: Rules, sure: set[Pair]) -> Judged
     missing = blind(0)
     quality = {
         "registers": per_registers(views, rules, found, Checks(strangers, None, missing, blind(1))),
-        "recall_without_number": as_dict(together(missing).recall) if sure else None,
+        "recall_without_number": as_dict(together(missing).recall) if len(sure) else None,
         "thresholds": {
             f"{a}+{b}": {
                 "no number": _even(intercept[2 * g], slope),

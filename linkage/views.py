@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from linkage.fields import Field, Scheme, field_columns
+from linkage.fields import Scheme, field_columns
 from schemas.errors import InputRefused
 
 Words = NDArray[np.uint64]
@@ -29,18 +28,17 @@ class Views:
     """One register. n rows, v views, e entities; entities are sorted by their record pseudonym.
 
     words    per encoding column uint64 of shape (v, width / 8); zeros where missing.
-    present  per field bool of shape (v,).
     subject  per view a code that equal pseudonyms share across registers (-1: no number), shape (v,).
-    entity   entity of each view (v,); record: the 32-byte pseudonyms (e, 4) as big-endian words, sorted.
+    entity   entity of each view (v,).
+    records  the pseudonyms of the entities, 32-byte binaries (e,), sorted.
     row_view, tokens: per row of the linkage file its view (n,), and its token.
     """
 
     bron: str
     words: dict[str, Words]
-    present: dict[str, NDArray[np.bool_]]
     subject: Index
     entity: Index
-    records: list[bytes]
+    records: pa.FixedSizeBinaryArray
     row_view: Index
     tokens: pa.Array
 
@@ -53,6 +51,12 @@ class Views:
     def row_entity(self) -> Index:
         """Entity of every row, shape (n,)."""
         return self.entity[self.row_view]
+
+    def present(self, field: str) -> NDArray[np.bool_]:
+        """Whether each view has a value of a field, shape (v,): a keyed hash is never 0."""
+        words = self.words[f"{field}_t" if f"{field}_t" in self.words else f"{field}_h"]
+        here: NDArray[np.bool_] = words[:, 0] != 0
+        return here
 
 
 def words_of(column: pa.Array, width: int) -> Words:
@@ -104,21 +108,33 @@ def _subject_codes(linkage: dict[str, pa.Table]) -> dict[str, Index]:
     return {bron: codes[ends[place] : ends[place + 1]] for place, bron in enumerate(names)}
 
 
-def _ranked(pseudonyms: pa.Array) -> tuple[list[bytes], Index]:
-    """The distinct pseudonyms, sorted, and the place of each row's among them, -1 where there is none."""
-    distinct = pseudonyms.dictionary_encode()
-    order = pc.array_sort_indices(distinct.dictionary)
-    place = np.full(len(order) + 1, -1, dtype=np.int64)
-    place[order.to_numpy()] = np.arange(len(order))
-    codes: Index = place[distinct.indices.fill_null(len(order)).to_numpy()]
-    return distinct.dictionary.take(order).to_pylist(), codes
+def _ranked(pseudonyms: pa.Array) -> tuple[Index, Index]:
+    """A row of each distinct pseudonym, in their order, and the place of each row's among them, -1 where there is none."""
+    rows = np.flatnonzero(np.asarray(pseudonyms.is_valid()))
+    words = words_of(pseudonyms, 32)[rows]
+    order = in_order(words)
+    starts = _differs(words[order])
+    place = np.full(len(pseudonyms), -1, dtype=np.int64)
+    place[rows[order]] = np.cumsum(starts) - 1
+    return rows[order[starts]], place
+
+
+def in_order(words: Words) -> Index:
+    """The order of binary values by their bytes, given as words (n, w); values of pseudonyms differ in their first word."""
+    first, *others = words.byteswap().T
+    order = np.argsort(first, kind="stable")
+    again = first[order[1:]] == first[order[:-1]]
+    if (words[order[1:][again]] != words[order[:-1][again]]).any():
+        order = np.lexsort((*others[::-1], first))
+    return order.astype(np.int64)
 
 
 def _load(bron: str, table: pa.Table, subject: Index, scheme: Scheme) -> Views:
     types = scheme.arrow()
     widths = {name: types.field(name).type.byte_width for name in scheme.records}
     widths |= {name: width for part in scheme.fields for name, width in field_columns(part)}
-    records, row_entity = _ranked(table.column("record").combine_chunks())
+    pseudonyms = table.column("record").combine_chunks()
+    entity_row, row_entity = _ranked(pseudonyms)
     # Columns are read twice, because all of them at once are as large as the file.
     whole = mixed(subject[:, None].view(np.uint64), np.zeros(len(row_entity), dtype=np.uint64))
     for name, width in widths.items():
@@ -131,24 +147,17 @@ def _load(bron: str, table: pa.Table, subject: Index, scheme: Scheme) -> Views:
     return Views(
         bron=bron,
         words={name: words_of(table.column(name), width)[first] for name, width in widths.items()},
-        present={
-            part.name: np.asarray(table.column(_main_column(part)).combine_chunks().is_valid(), dtype=bool)[first]
-            for part in scheme.fields
-        },
         subject=subject[first],
         entity=row_entity[first],
-        records=records,
+        records=pseudonyms.take(pa.array(entity_row)),
         row_view=row_view,
         tokens=table.column("token").combine_chunks(),
     )
 
 
 def _differs(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which sorted values differ from the one before, the first included."""
+    """Which sorted values, (n,) or (n, w), differ from the one before, the first included."""
     out = np.ones(len(values), dtype=bool)
-    np.not_equal(values[1:], values[:-1], out=out[1:])
+    changed = values[1:] != values[:-1]
+    out[1:] = changed if changed.ndim == 1 else changed.any(axis=1)
     return out
-
-
-def _main_column(field: Field) -> str:
-    return field_columns(field)[0][0]

@@ -43,13 +43,13 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
     rows: dict[str, list[int]] = {}
     for side in sides:
         of_record = {record: row for row, record in enumerate(tables[side].column("record").to_pylist())}
-        in_order = [of_record[record] for record in views[side].records]
+        in_order = [of_record[record] for record in views[side].records.to_pylist()]
         names += [str(frames[side].index[row]) for row in in_order]
         rows[side] = [in_order[entity] for entity in views[side].entity]
     if task.get("clear"):
         views = in_clear(views, clear, rows, scheme)
     unique, within = (frozenset(sides), frozenset[str]()) if len(sides) == 2 else (frozenset[str](), frozenset(sides))
-    judged = judge(views, scheme, Rules(unique, 0.5, (0.05, 0.95), within), set())
+    judged = judge(views, scheme, Rules(unique, 0.5, (0.05, 0.95), within), np.zeros(0, np.int64))
     with open(task["pairs"], "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(
             [names[judged.left[row]], names[judged.right[row]], judged.posterior[row]]

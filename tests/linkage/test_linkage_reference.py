@@ -11,7 +11,8 @@ import pytest
 
 from linkage.encode import encode_registers
 from linkage.keys import StudyKeys
-from linkage.link import KNOWN, LinkParameters, link, links_file
+from linkage.link import LinkParameters, link, links_file
+from linkage.outcome import KNOWN
 from schemas.errors import InputRefused
 from tests.linkage.loader import ROOT, Loaded, load
 
