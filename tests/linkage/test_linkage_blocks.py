@@ -33,7 +33,7 @@ def _views(bron, rows):
     }
     nothing = np.zeros(len(table), dtype=np.int64)
     tokens = pa.nulls(len(table), pa.binary(16))
-    return Views(bron, words, {}, nothing, np.arange(len(table)), [b""] * len(table), nothing, tokens)
+    return Views(bron, words, nothing, np.arange(len(table)), pa.nulls(len(table), pa.binary(32)), nothing, tokens)
 
 
 def _equal(a, b, places):
@@ -121,7 +121,7 @@ def _alike(bron, groups, each, seed):
     rows = np.repeat(np.random.Generator(np.random.PCG64(1)).integers(0, 2**63, (groups, 16)), each, axis=0)
     rows = rows.astype(np.uint64) ^ (np.uint64(1) << generator.integers(0, 60, rows.shape).astype(np.uint64))
     nothing = np.arange(len(rows))
-    return Views(bron, {"record_f": rows}, {}, nothing, nothing, [b""] * len(rows), nothing, pa.nulls(0))
+    return Views(bron, {"record_f": rows}, nothing, nothing, pa.nulls(len(rows), pa.binary(32)), nothing, pa.nulls(0))
 
 
 @pytest.mark.parametrize(("budget", "stricter"), [(10**6, False), (5_000, True)])
