@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.schakel-setup
 
-.PHONY: setup demo test test-all test-long check rehearse audit lock clean
+.PHONY: setup spark demo test test-all test-long check rehearse audit lock clean
 
 # The environment: hash-locked packages and the project itself; says aloud which system packages are missing
 setup: $(STAMP)
@@ -19,6 +19,14 @@ $(STAMP): requirements/dev.txt pyproject.toml deploy/system-packages.sh tests/po
 		echo "The npm packages of tests/portal/node could not be installed: tests that need them will be skipped with a notice."
 	@touch $@
 
+# Spark as well (0.5 GB), for `--engine` and its tests; one source archive, so it is built here without anything fetched for that
+spark: setup $(VENV)/.schakel-spark
+
+$(VENV)/.schakel-spark: requirements/spark.txt $(STAMP)
+	@echo "Adding Spark to $(VENV), checked against its hash (once)."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r requirements/spark.txt
+	@touch $@
+
 # Both studies on the reference extracts, end to end, into ./demo
 demo: setup
 	@$(BIN)/schakel demo --out demo
@@ -28,13 +36,13 @@ test: setup .venv-audit/.made check
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 # Kills, faults, every screen and the removal of every person, as continuous integration runs them
-test-all: setup
+test-all: setup spark
 	@$(BIN)/python -m pytest -m slow --timeout 1800 tests/flows/test_kill.py tests/disclosure/noise/test_noise_bounds.py tests/synth \
 		tests/disclosure/log/test_log_publication.py tests/disclosure/log/test_log_ledger.py tests/disclosure/log/test_log_faults.py \
-		tests/portal/test_portal_browser.py tests/deploy
+		tests/portal/test_portal_browser.py tests/deploy tests/spark
 
 # Every slow test there is: hundreds of releases under attack, speed curves, real runs in rivalry (an hour on two cores)
-test-long: setup
+test-long: setup spark
 	@$(BIN)/python -m pytest -m slow --timeout 3600
 
 # Only the static checks
@@ -63,7 +71,7 @@ audit: setup .venv-audit/.made
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml --extra dev -o requirements/dev.txt
-	for name in server audit build; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt; done
+	for name in server audit build spark; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt; done
 
 # Remove what make and the tests created
 clean:

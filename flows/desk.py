@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from flows.coded import coded
-from flows.desks import ATTRIBUTES, ERROR, KEYS, LINK_TABLES, LINKAGE
+from flows.desks import ATTRIBUTES, ERROR, KEYS, LINK_TABLES, LINKAGE, PLACE
+from flows.engines import Place
 from flows.wire import pack_json, pack_table, receive, send, unpack_json, unpack_table
 from schemas.errors import InputRefused, SchakelError, UsageError
 
@@ -27,7 +28,8 @@ def encode(blobs: dict[str, bytes]) -> dict[str, bytes]:
         intake = read_registers(study, Path(task["data"]))
     except QuarantineLimit as error:
         return {ERROR: _refusal(error), "quarantine": pack_table(error.quarantine)}
-    encoded = encode_registers(intake, keys, task["profile"])
+    with _place(blobs).engine() as engine:
+        encoded = encode_registers(intake, keys, task["profile"], engine)
     facts = {
         "delivered": intake.delivered,
         "duplicates": intake.duplicates,
@@ -60,6 +62,10 @@ def link(blobs: dict[str, bytes]) -> dict[str, bytes]:
     links = link_files(files, LinkParameters(), known)
     answer = {name: pack_table(getattr(links, name)) for name in LINK_TABLES}
     return answer | {"quality": pack_json(links.quality)}
+
+
+def _place(blobs: dict[str, bytes]) -> Place:
+    return Place(**unpack_json(blobs[PLACE]))
 
 
 def _refusal(error: SchakelError) -> bytes:

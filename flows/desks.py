@@ -14,13 +14,14 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from flows.coded import MachineRefused, StepFailed
+from flows.engines import HERE, Place
 from flows.wire import pack_json, pack_table, receive, send, unpack_json, unpack_table
 from schemas.errors import InputRefused, UsageError
 from schemas.quarantine import QuarantineLimit
@@ -32,6 +33,7 @@ LINKAGE = "linkage/"
 ATTRIBUTES = "attributes/"
 KEYS = "keys/"
 ERROR = "error"
+PLACE = "place"
 LINK_TABLES = ("persons", "deterministic", "known", "review", "uncertain")
 _BY_EXIT_CODE = {kind.exit_code: kind for kind in (UsageError, InputRefused, StepFailed)}
 
@@ -54,10 +56,12 @@ class Encoded:
     facts: dict[str, Any]
 
 
-def encode_at_desk(study_ref: str, data: Path, key_file: Path, profile: str, *, with_keys: bool = False) -> Encoded:
+def encode_at_desk(
+    study_ref: str, data: Path, key_file: Path, profile: str, at: Place = HERE, *, with_keys: bool = False
+) -> Encoded:
     """Read and encode `data` in a child process; InputRefused (3) and UsageError (2) come through as they were said."""
     task = {"study": study_ref, "data": str(data), "key": str(key_file), "profile": profile, "with_keys": with_keys}
-    answer = _ask("encode", {"task": pack_json(task)})
+    answer = _ask("encode", {"task": pack_json(task)}, at)
     return Encoded(
         linkage={k.removeprefix(LINKAGE): v for k, v in answer.items() if k.startswith(LINKAGE)},
         attributes={k.removeprefix(ATTRIBUTES): unpack_table(v) for k, v in answer.items() if k.startswith(ATTRIBUTES)},
@@ -67,19 +71,19 @@ def encode_at_desk(study_ref: str, data: Path, key_file: Path, profile: str, *, 
     )
 
 
-def link_at_desk(linkage: dict[str, bytes], known: pa.Table | None) -> Links:
+def link_at_desk(linkage: dict[str, bytes], known: pa.Table | None, at: Place = HERE) -> Links:
     """Link sealed linkage files in a child process that has neither the key nor an attribute."""
     from linkage.link import Links  # here, because the encode desk imports this module and has no use for a linker
 
     blobs = {LINKAGE + bron: blob for bron, blob in linkage.items()}
     if known is not None:
         blobs["known"] = pack_table(known)
-    answer = _ask("link", blobs)
+    answer = _ask("link", blobs, at)
     tables = {name: unpack_table(answer[name]) for name in LINK_TABLES}
     return Links(**tables, quality=unpack_json(answer["quality"]))
 
 
-def _ask(desk: str, blobs: dict[str, bytes]) -> dict[str, bytes]:
+def _ask(desk: str, blobs: dict[str, bytes], at: Place) -> dict[str, bytes]:
     # A desk is told what it needs: where the state, its keys and its database lie is for whoever runs it.
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SCHAKEL_"))}
     with subprocess.Popen(
@@ -92,7 +96,7 @@ def _ask(desk: str, blobs: dict[str, bytes]) -> dict[str, bytes]:
         assert child.stdin is not None
         assert child.stdout is not None
         try:
-            send(child.stdin, blobs)
+            send(child.stdin, blobs | {PLACE: pack_json(asdict(at))})
             child.stdin.close()
             answer = receive(child.stdout)
         except (EOFError, BrokenPipeError):

@@ -19,6 +19,7 @@ from disclosure.store import private_folder, write_private
 from flows import registers
 from flows.desks import Encoded, encode_at_desk, link_at_desk
 from flows.doubt import spread_of
+from flows.engines import LOCAL
 from flows.job import CODE_VERSION, Job, make_job
 from flows.link_report import linkage_report, write_report
 from flows.packing import unpack_protected
@@ -40,10 +41,11 @@ from tabulation.shares import linked_shares
 from tabulation.tabulate import tabulate
 
 
-def write_exact_tables(study_ref: str, data: Path, out: Path) -> int:
+def write_exact_tables(study_ref: str, data: Path, out: Path, engine: str = LOCAL) -> int:
     """`out`/<table_id>.parquet, 0600, for every table of the study; returns how many. A leaf records that they were made."""
-    with _linked(study_ref, data, with_keys=False) as (job, state, encoded, links):
-        tables = tabulate(encoded.attributes, links.persons, job.study, job.catalogue)
+    with _linked(study_ref, data, engine, with_keys=False) as (job, state, encoded, links):
+        with state.place().engine() as opened:
+            tables = tabulate(encoded.attributes, links.persons, job.study, job.catalogue, opened)
         _private(out)
         note_outputs(state, "exact_tables", [out / f"{name}.parquet" for name in tables])
         for name, table in tables.items():
@@ -54,14 +56,14 @@ def write_exact_tables(study_ref: str, data: Path, out: Path) -> int:
         return len(tables)
 
 
-def write_links(study_ref: str, data: Path, out: Path, report: Path | None = None) -> int:
+def write_links(study_ref: str, data: Path, out: Path, report: Path | None = None, engine: str = LOCAL) -> int:
     """`out`: bron, sleutel, person_id, weight, one row per record, 0600; returns the rows. A leaf records it.
 
     report: a folder for what `flows.link_report` writes.
     """
     if out.is_dir():
         raise UsageError(f"{out} is a folder; name the Parquet file to write.")
-    with _linked(study_ref, data, with_keys=True) as (job, state, encoded, links):
+    with _linked(study_ref, data, engine, with_keys=True) as (job, state, encoded, links):
         if report is not None:
             _report(report, job, state, encoded, links)
         table = links_file(links, encoded.keys)
@@ -75,12 +77,12 @@ def write_links(study_ref: str, data: Path, out: Path, report: Path | None = Non
         return int(table.num_rows)
 
 
-def write_packages(study_ref: str, data: Path, out: Path) -> tuple[int, str]:
+def write_packages(study_ref: str, data: Path, out: Path, engine: str = LOCAL) -> tuple[int, str]:
     """`out`/<register>: one signed package per register of the study, profile `separate`; returns how many, and the key id.
 
     A leaf records them. The linkage desk needs the packages and the signing key's public half, never the study secret.
     """
-    settings = Settings.from_environment()
+    settings = Settings.from_environment(engine=engine)
     job = make_job(study_ref, data, settings)
     if out.exists():
         raise UsageError(f"{out} exists; packages are written into a new folder.")
@@ -103,7 +105,9 @@ def write_packages(study_ref: str, data: Path, out: Path) -> tuple[int, str]:
 def _encoded_apart(job: Job, state: State) -> Encoded:
     listed = registers.quarantine_file(job, state)
     try:
-        encoded = encode_at_desk(job.study_ref, job.data, state.key_file(job.study.id), SEPARATE.profile)
+        encoded = encode_at_desk(
+            job.study_ref, job.data, state.key_file(job.study.id), SEPARATE.profile, state.place()
+        )  # fmt: skip
     except QuarantineLimit as error:
         write_quarantine(error.quarantine, listed)
         raise QuarantineLimit(f"{str(error).rstrip('.')} (they are in {listed}).", error.quarantine) from None
@@ -123,7 +127,12 @@ def _report(folder: Path, job: Job, state: State, encoded: Encoded, links: Links
 
 
 def link_packages(
-    study_ref: str, folders: list[Path], agencies: list[Path], out: Path, report: Path | None = None
+    study_ref: str,
+    folders: list[Path],
+    agencies: list[Path],
+    out: Path,
+    report: Path | None = None,
+    engine: str = LOCAL,
 ) -> int:
     """`out` as `write_links` makes it, from packages: `sleutel` is the keyed record pseudonym in hex; returns the rows.
 
@@ -133,7 +142,7 @@ def link_packages(
         raise UsageError(f"{out} is a folder; name the Parquet file to write.")
     study = load_study(study_ref)
     packages = [package for folder in folders for package in packages_in(folder)]
-    with open_state(Settings.from_environment(), create=True) as state:
+    with open_state(Settings.from_environment(engine=engine), create=True) as state:
         with state.store.reading() as tx:
             trusted = known_keys(tx)
         trusted += [key for path in agencies for key in load_public_keys(path)]
@@ -187,7 +196,7 @@ def _linked_apart(state: State, study: str, files: dict[str, pa.Table]) -> Links
     memo = Memo(state.store, f"{study} packages", load_key(secret))
     stored = memo.persons()
     blobs = {bron: pack_table(table) for bron, table in files.items()}
-    links = link_at_desk(blobs, None if stored is None else unpack_table(stored))
+    links = link_at_desk(blobs, None if stored is None else unpack_table(stored), state.place())
     memo.keep_persons(pack_table(links.known))
     return links
 
@@ -205,9 +214,9 @@ def _digest(key: bytes, content: bytes) -> str:
 
 
 @contextmanager
-def _linked(study_ref: str, data: Path, *, with_keys: bool) -> Iterator[tuple[Job, State, Encoded, Links]]:
+def _linked(study_ref: str, data: Path, engine: str, *, with_keys: bool) -> Iterator[tuple[Job, State, Encoded, Links]]:
     """Read, encode and link as a run does, without its flow: nothing is published, so nothing has to be resumed."""
-    settings = Settings.from_environment()
+    settings = Settings.from_environment(engine=engine)
     job = make_job(study_ref, data, settings)
     progress = Progress(f"Schakel: {job.study.id} from {data}")
     with open_state(settings, create=True) as state, one_run_at_a_time(state):

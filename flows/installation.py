@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +18,7 @@ from disclosure.log.notes import public_pem
 from disclosure.log.witness import VARIABLE
 from disclosure.schema import leaves
 from disclosure.store import DATABASE
+from flows.findings import Finding
 from flows.retention import DAYS, overdue
 from flows.settings import SAFE_ENVIRONMENT, Settings
 from flows.state import State, open_state
@@ -36,26 +36,6 @@ WORKS_WITH = {
 FASTAPI_BEFORE = (0, 151)
 FREE_BYTES = 1 << 30
 CLOCK_FROM = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. `fix`: what has to be done, empty where it is good; `advice`: what would be better."""
-
-    what: str
-    found: str
-    fix: str = ""
-    advice: str = ""
-
-    @property
-    def good(self) -> bool:
-        """Nothing has to be done."""
-        return not self.fix
-
-    def line(self) -> str:
-        """One line for the terminal."""
-        sign, more = ("FIX ", self.fix) if self.fix else ("note", self.advice) if self.advice else ("ok  ", "")
-        return f"{sign} {self.what}: {self.found}" + (f" -> {more}" if more else "")
 
 
 def set_up(settings: Settings) -> Iterator[str]:

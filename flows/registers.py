@@ -19,7 +19,7 @@ def encode(job: Job, state: State, *, with_keys: bool = False) -> Encoded:
     state.require_key(job.study.id)
     try:
         encoded = encode_at_desk(
-            job.study_ref, job.data, state.key_file(job.study.id), PROFILE, with_keys=with_keys
+            job.study_ref, job.data, state.key_file(job.study.id), PROFILE, state.place(), with_keys=with_keys
         )  # fmt: skip
     except QuarantineLimit as error:
         path = _write(job, state, error.quarantine)
@@ -37,7 +37,7 @@ def link(job: Job, state: State, linkage: dict[str, bytes]) -> Links:
     """Persons per row at the link desk; the sealed map of earlier years goes in, and comes back longer."""
     memo = state.memo(job.study.id)
     stored = memo.persons()
-    links = link_at_desk(linkage, None if stored is None else unpack_table(stored))
+    links = link_at_desk(linkage, None if stored is None else unpack_table(stored), state.place())
     memo.keep_persons(pack_table(links.known))
     return links
 

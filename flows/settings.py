@@ -39,6 +39,7 @@ class Settings:
     key_file      `SCHAKEL_KEY_FILE`, empty for `<study>.key` in the keys folder.
     actor         `SCHAKEL_ACTOR`, default the login name: who the log says did it.
     keys          `SCHAKEL_KEYS`, else None: `<state>/keys`.
+    engine        where steps run: `local`, or the address of a Spark cluster; from the command, never the environment.
     """
 
     state: Path
@@ -46,6 +47,7 @@ class Settings:
     key_file: Path | None
     actor: str
     keys: Path | None = None
+    engine: str = "local"
 
     @property
     def keys_folder(self) -> Path:
@@ -58,7 +60,7 @@ class Settings:
         return self.keys / "signing.pem" if self.keys is not None else None
 
     @classmethod
-    def from_environment(cls, state: Path | None = None) -> Settings:
+    def from_environment(cls, state: Path | None = None, engine: str = "local") -> Settings:
         """Read the environment; `state` overrides `SCHAKEL_STATE`."""
         home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
         folder = state or Path(os.environ.get("SCHAKEL_STATE") or Path(home) / "schakel")
@@ -69,6 +71,7 @@ class Settings:
             key_file=Path(key) if key else None,
             actor=os.environ.get("SCHAKEL_ACTOR") or os.environ.get("USER") or f"uid{os.getuid()}",
             keys=Path(keys).absolute() if keys else None,
+            engine=engine,
         )
 
 

@@ -15,6 +15,7 @@ from disclosure.log.log import Log
 from disclosure.memo import Memo
 from disclosure.publication import recover
 from disclosure.store import DATABASE, Store, open_store
+from flows.engines import Place, place_under
 from flows.settings import Settings
 from linkage.keys import StudyKeys, create_key, load_key
 from schemas.errors import IntegrityError, UsageError
@@ -50,6 +51,10 @@ class State:
     def key_file(self, study: str) -> Path:
         """Where the study secret lies."""
         return self.settings.key_file or self.settings.keys_folder / f"{study}.key"
+
+    def place(self) -> Place:
+        """Where a session of the engine that the settings name may run."""
+        return place_under(self.store.folder("runs"), self.settings.engine)
 
     def require_key(self, study: str) -> bool:
         """Make the study secret if this study never had one; True if it was made now.

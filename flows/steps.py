@@ -79,10 +79,12 @@ def tabulate(memory: RunMemory) -> None:
     job, links = memory.get("job", Job), memory.get("links", Links)
     with memory.get("progress", Progress).step("Computing exact tables", "tabulate") as said:
         attributes = memory.get("encoded", Encoded).attributes
-        exact = tabulate_tables(attributes, links.persons, job.study, job.catalogue)
+        with memory.get("state", State).place().engine() as engine:
+            exact = tabulate_tables(attributes, links.persons, job.study, job.catalogue, engine)
+            by_number = tabulate_tables(attributes, links.deterministic, job.study, job.catalogue, engine)
         memory.put("exact", exact)
         memory.put("spread", spread_of(job, attributes, links, exact))
-        memory.put("exact_by_number", tabulate_tables(attributes, links.deterministic, job.study, job.catalogue))
+        memory.put("exact_by_number", by_number)
         memory.drop("encoded")
         said.append(f"{len(memory.get('exact', dict))} tables, in memory only")
 

@@ -33,6 +33,7 @@ from linkage.fields import (
 )
 from linkage.keys import StudyKeys
 from linkage.names import NameColumn, name_column
+from schemas.engine import Engine, LocalEngine, Step, Tables
 from schemas.errors import UsageError
 
 # Per register: the record key, the date at which the age counts, and the attributes in the order of the file.
@@ -43,6 +44,9 @@ ATTRIBUTES = {
     "DTV": ("d9_start", "d9_einde", "aangifte", "uitstroom"),
     "IOM": ("vertrekdatum", "bestemming", "verwijzers"),
 }
+# Rows of a part. Names repeat within it, and each distinct one is encoded once.
+ENCODE_ROWS = 250_000
+ATTRIBUTE = "attribute "
 
 
 class Registers(Protocol):
@@ -69,19 +73,54 @@ class _Distinct:
     codes: NDArray[np.int64]
 
 
-def encode_registers(intake: Registers, keys: StudyKeys, profile: str) -> Encoded:
-    """Encode all registers of a study. UsageError for a profile that does not exist or a register that is unknown."""
+def encode_registers(intake: Registers, keys: StudyKeys, profile: str, engine: Engine | None = None) -> Encoded:
+    """Encode all registers of a study. UsageError for a profile that does not exist or a register that is unknown.
+
+    engine: where parts of the registers are encoded, this process by default; it is given identities and the secret.
+    """
+    engine = engine or LocalEngine()
     if profile not in SCHEMES:
         raise UsageError(f"There is no linkage profile '{profile}'; use {' or '.join(SCHEMES)}.")
     linkage, attributes, kept = {}, {}, {}
     for bron, table in intake.registers.items():
         if bron not in RECORD_KEY:
             raise UsageError(f"There is no register '{bron}' to encode; the registers are {', '.join(RECORD_KEY)}.")
-        tokens = _row_tokens(table.num_rows)
-        linkage[bron] = _shuffled(linkage_table(bron, table, tokens, keys, profile))
-        attributes[bron] = _shuffled(attribute_table(bron, table, tokens))
-        kept[bron] = _shuffled(pa.table({"token": tokens, "sleutel": table.column(RECORD_KEY[bron])}))
+        with_tokens = table.append_column("token", _row_tokens(table.num_rows))
+        parts = engine.parts(with_tokens.slice(start, ENCODE_ROWS) for start in _starts(table.num_rows))
+        step = Step("encode", encode_part, _both(bron, table.schema, SCHEMES[profile]))
+        encoded = pa.concat_tables(list(engine.map(step, parts, {"task": keys.as_task(bron, profile)})))
+        linkage[bron] = _shuffled(encoded.select(SCHEMES[profile].arrow().names))
+        own = [name for name in encoded.column_names if name.startswith(ATTRIBUTE)]
+        attributes[bron] = _shuffled(
+            encoded.select(["token", *own]).rename_columns(["token", *(n.removeprefix(ATTRIBUTE) for n in own)])
+        )
+        kept[bron] = _shuffled(with_tokens.select(["token", RECORD_KEY[bron]]).rename_columns(["token", "sleutel"]))
     return Encoded(linkage, attributes, kept)
+
+
+def encode_part(part: pa.Table, given: Tables) -> pa.Table:
+    """The kernel: rows with their tokens -> both files side by side, columns of the attribute file marked.
+
+    given: `task`, one row with the study, its secret, the register and the profile. The two files part at the desk.
+    """
+    keys, bron, profile = StudyKeys.of_task(given["task"])
+    tokens = part.column("token").combine_chunks()
+    linkage = linkage_table(bron, part, tokens, keys, profile)
+    attributes = attribute_table(bron, part, tokens).drop_columns(["token"])
+    columns = dict(zip(linkage.column_names, linkage.columns, strict=True))
+    columns |= {ATTRIBUTE + name: attributes.column(name) for name in attributes.column_names}
+    return pa.table(columns).select(_both(bron, part.schema, SCHEMES[profile]).names)
+
+
+def _both(bron: str, events: pa.Schema, scheme: Scheme) -> pa.Schema:
+    """What `encode_part` gives."""
+    own = [pa.field("geslacht", pa.string()), pa.field("nationaliteit", pa.string()), pa.field("leeftijd", pa.int16())]
+    own += [events.field(name) for name in ATTRIBUTES[bron]]
+    return pa.schema([*scheme.arrow(), *(field.with_name(ATTRIBUTE + field.name) for field in own)])
+
+
+def _starts(rows: int) -> range:
+    return range(0, max(rows, 1), ENCODE_ROWS)
 
 
 def linkage_table(bron: str, table: pa.Table, tokens: pa.Array, keys: StudyKeys, profile: str) -> pa.Table:

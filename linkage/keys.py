@@ -22,6 +22,7 @@ import stat
 from functools import lru_cache
 from pathlib import Path
 
+import pyarrow as pa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -84,6 +85,16 @@ class StudyKeys:
     def key_id(self) -> str:
         """16 hex digits that name this key in a manifest; they are derived like a key and reveal none."""
         return self._derive("identify", "key").hex()[:16]
+
+    def as_task(self, bron: str, profile: str) -> pa.Table:
+        """One row that says what the encode step needs wherever it runs, the secret among it: for an engine alone."""
+        return pa.table({"secret": [self._secret], "study": [self.study], "bron": [bron], "profile": [profile]})
+
+    @classmethod
+    def of_task(cls, task: pa.Table) -> tuple[StudyKeys, str, str]:
+        """Keys, register and profile of what `as_task` made."""
+        row = task.to_pylist()[0]
+        return cls(row["secret"], row["study"]), row["bron"], row["profile"]
 
     def __repr__(self) -> str:
         return f"StudyKeys(study={self.study!r}, key_id={self.key_id!r})"

@@ -44,28 +44,39 @@ class Events:
         return np.datetime64(f"{self.years[0]}-01-01", "s"), np.datetime64(f"{self.years[-1]}-12-31", "s")
 
 
-def read_events(attributes: Mapping[str, pa.Table], persons: pa.Table, study: Study) -> Events:
-    """The frames of all registers of the study. Registers of one kind are taken together.
+def with_persons(attributes: Mapping[str, pa.Table], persons: pa.Table, study: Study) -> dict[str, pa.Table]:
+    """The study's attribute tables with `person_id` in the place of `token`.
 
     attributes  bron -> attribute table with `token`; persons: `token`, `person_id` for each of those tokens.
     IntegrityError when a row has no person.
     """
+    out = {}
+    for register in study.registers.values():
+        table = attributes[register.bron]
+        ids = pa.array(_person_ids(table, persons, register.bron), pa.int64())
+        out[register.bron] = table.drop_columns(["token"]).append_column("person_id", ids)
+    return out
+
+
+def read_events(attributes: Mapping[str, pa.Table], study: Study) -> Events:
+    """The frames of all registers of the study, from tables `with_persons`. Registers of one kind are taken together."""
     frames: dict[str, pd.DataFrame] = {}
     for kind in FIRST_DATE:
         brons = [register.bron for register in study.registers.values() if register.kind == kind]
         if brons:
             table = pa.concat_tables([attributes[bron] for bron in brons])
-            frames[kind] = _sorted(_frame(table, _person_ids(table, persons, kind)), FIRST_DATE[kind])
+            ids = table["person_id"].to_numpy()
+            frames[kind] = _sorted(_frame(table.drop_columns(["person_id"]), ids), FIRST_DATE[kind])
     return Events(frames, study.years)
 
 
-def _person_ids(table: pa.Table, persons: pa.Table, kind: str) -> np.ndarray:
+def _person_ids(table: pa.Table, persons: pa.Table, bron: str) -> np.ndarray:
     rows = pa.table({"token": table["token"], "row": np.arange(table.num_rows)})
     joined = rows.join(persons.select(["token", "person_id"]), "token", join_type="left outer").sort_by("row")
     lost = joined["person_id"].null_count
     if lost or joined.num_rows != table.num_rows:
         raise IntegrityError(
-            f"{lost} rows of the registers of kind '{kind}' have no person id, and "
+            f"{lost} rows of the register {bron} have no person id, and "
             f"{joined.num_rows - table.num_rows} have more than one; link this delivery again."
         )
     ids: np.ndarray = joined["person_id"].to_numpy()
@@ -76,8 +87,6 @@ def _frame(table: pa.Table, person_ids: np.ndarray) -> pd.DataFrame:
     columns: dict[str, object] = {"person_id": person_ids}
     columns["person"] = np.unique(person_ids, return_inverse=True)[1]
     for name in table.column_names:
-        if name == "token":
-            continue
         column = table[name].combine_chunks()
         if pa.types.is_date(column.type):
             columns[name] = column.cast(pa.timestamp("s")).to_numpy(zero_copy_only=False)

@@ -8,28 +8,32 @@ from typing import Annotated, Literal
 import typer
 
 from flows.cli.app import HOLDER, OPERATE, app
-from flows.cli.options import DataOption, HolderOption, OutOption, StudyArgument, must_be_holder
+from flows.cli.options import DataOption, EngineOption, HolderOption, OutOption, StudyArgument, must_be_holder
 from schemas.errors import UsageError
 
 
 @app.command(rich_help_panel=HOLDER)
 def tabulate(
-    study: StudyArgument, data: DataOption, out: OutOption, i_am_the_data_holder: HolderOption = False
+    study: StudyArgument,
+    data: DataOption,
+    out: OutOption,
+    engine: EngineOption = "local",
+    i_am_the_data_holder: HolderOption = False,
 ) -> None:
     """Write the EXACT tables of a study as Parquet, readable by you alone; the log records that they were made."""
     must_be_holder(i_am_the_data_holder, "Exact tables")
     from flows.exact import write_exact_tables
 
-    count = write_exact_tables(study, data, out)
+    count = write_exact_tables(study, data, out, engine)
     typer.echo(f"{count} exact tables in {out}: not safe to share.")
 
 
 @app.command(rich_help_panel=HOLDER)
-def encode(study: StudyArgument, data: DataOption, out: OutOption) -> None:
+def encode(study: StudyArgument, data: DataOption, out: OutOption, engine: EngineOption = "local") -> None:
     """Encode the registers of a study into signed packages for a linkage desk; no name, number or key is in them."""
     from flows.exact import write_packages
 
-    count, key_id = write_packages(study, data, out)
+    count, key_id = write_packages(study, data, out, engine)
     typer.echo(f"{count} package(s) in {out}, made with key {key_id}: for the linkage desk, which never gets that key.")
 
 
@@ -58,6 +62,7 @@ def link(
             help="Also write how good the links are, and the pairs in doubt, masked for a clerk.",
         ),
     ] = None,
+    engine: EngineOption = "local",
     i_am_the_data_holder: HolderOption = False,
 ) -> None:
     """Write who is who over the registers: bron, sleutel, person_id, weight, readable by you alone."""
@@ -65,9 +70,9 @@ def link(
     from flows.exact import link_packages, write_links
 
     if data is not None and not package:
-        rows = write_links(study, data, out, report)
+        rows = write_links(study, data, out, report, engine)
     elif package and data is None:
-        rows = link_packages(study, package, agency or [], out, report)
+        rows = link_packages(study, package, agency or [], out, report, engine)
     else:
         raise UsageError("Give either --data with the extracts or --package with what agencies encoded.")
     typer.echo(f"{rows} records linked in {out}: not safe to share.")

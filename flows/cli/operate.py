@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.app import OPERATE, app
+from flows.cli.options import EngineOption
 from flows.settings import Settings, secure_process
 
 
@@ -82,11 +83,15 @@ def purge(
 
 
 @app.command(rich_help_panel=OPERATE)
-def doctor() -> None:
-    """Check versions, keys, permissions, database, disk and Prefect's settings; every finding names its fix."""
+def doctor(engine: EngineOption = "local") -> None:
+    """Check versions, keys, permissions, database, disk, Prefect's settings, and what an engine needs; findings name their fix."""
     from flows.installation import diagnose
 
     findings = diagnose(Settings.from_environment())
+    if engine != "local":
+        from flows.spark.machine import missing
+
+        findings += missing(engine)
     for finding in findings:
         typer.echo(finding.line())
     if any(not finding.good for finding in findings):

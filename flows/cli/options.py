@@ -23,6 +23,14 @@ HolderOption = Annotated[
         help="Say that you may see exact numbers or identities; the log records that they were made.",
     ),
 ]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        metavar="WHERE",
+        help="Where the steps run: local, local-cluster[EXECUTORS,CORES,MEGABYTES], or a Spark cluster (spark://HOST:PORT, "
+        "yarn, k8s://ADDRESS).",
+    ),
+]
 ReleaseArgument = Annotated[Path, typer.Argument(metavar="RELEASE", help="A release folder.")]
 
 

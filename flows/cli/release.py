@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from flows.cli.app import RUN, app
-from flows.cli.options import DataOption, OutOption, StudyArgument
+from flows.cli.options import DataOption, EngineOption, OutOption, StudyArgument
 from flows.settings import Settings
 
 
 @app.command(rich_help_panel=RUN)
-def run(study: StudyArgument, data: DataOption, out: OutOption) -> None:
+def run(study: StudyArgument, data: DataOption, out: OutOption, engine: EngineOption = "local") -> None:
     """Read, link, tabulate, protect: propose a release under OUT/releases/STUDY/ for somebody else to approve."""
     from flows.progress import Progress
     from flows.runs import propose
@@ -21,7 +21,7 @@ def run(study: StudyArgument, data: DataOption, out: OutOption) -> None:
 
     name = load_study(study).id
     progress = Progress(f"Schakel: a release of {name} from {data}", name)
-    outcome = propose(study, data, out, Settings.from_environment(), progress)
+    outcome = propose(study, data, out, Settings.from_environment(engine=engine), progress)
     if outcome.earlier is not None:
         typer.echo(
             f"These registers gave {outcome.release} before (now {outcome.earlier.state}); nothing was spent.\n"

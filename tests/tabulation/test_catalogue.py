@@ -13,7 +13,7 @@ from tabulation_reference import STUDIES, reference_input, reference_tables, stu
 from schemas.catalogue import load_catalogue
 from schemas.errors import IntegrityError, UsageError
 from schemas.study import SHIPPED
-from tabulation.events import read_events
+from tabulation.events import read_events, with_persons
 from tabulation.tabulate import tabulate
 from tabulation.units import Units
 
@@ -136,7 +136,7 @@ def test_another_period_is_another_study_not_another_catalogue() -> None:
 @pytest.mark.parametrize("name", STUDIES)
 def test_code_computes_what_the_vocabulary_promises(name: str) -> None:
     study, catalogue = study_and_catalogue(name)
-    units = Units(read_events(*reference_input(name), study), catalogue.vocabulary)
+    units = Units(read_events(with_persons(*reference_input(name), study), study), catalogue.vocabulary)
     kinds = {register.bron for register in study.registers.values()}
     for unit, spec in catalogue.vocabulary.units.items():
         if set(spec.registers) <= kinds:

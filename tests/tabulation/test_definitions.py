@@ -14,7 +14,7 @@ from invented import Procedure, Registers, registers, tables
 from tabulation_reference import study_and_catalogue
 
 from schemas.vocabulary import load_vocabulary
-from tabulation.events import read_events
+from tabulation.events import read_events, with_persons
 from tabulation.units import Units
 
 NR, WODC = (study_and_catalogue(name)[0] for name in ("nr2015", "wodc2020"))
@@ -23,7 +23,7 @@ NR, WODC = (study_and_catalogue(name)[0] for name in ("nr2015", "wodc2020"))
 def units(made: Registers, name: str) -> Units:
     study = study_and_catalogue(name)[0]
     vocabulary = load_vocabulary(study.first_year, study.last_year)
-    return Units(read_events(*tables(made, study), study), vocabulary)
+    return Units(read_events(with_persons(*tables(made, study), study), study), vocabulary)
 
 
 def by_person(rows: list[Procedure]) -> dict[int, list[Procedure]]:
