@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from flows.coded import coded
@@ -37,11 +38,21 @@ def encode(blobs: dict[str, bytes]) -> dict[str, bytes]:
         "snapshot": snapshot_digest(intake, keys.derive("snapshot", "")),
     }
     answer = {"quarantine": pack_table(intake.quarantine), "facts": pack_json(facts)}
-    answer |= {LINKAGE + bron: pack_table(table) for bron, table in encoded.linkage.items()}
+    linkage = {LINKAGE + bron: pack_table(table) for bron, table in encoded.linkage.items()}
+    if task["linkage_to"]:
+        _hand_over(task["linkage_to"][0], linkage)
+    else:
+        answer |= linkage
     answer |= {ATTRIBUTES + bron: pack_table(table) for bron, table in encoded.attributes.items()}
     if task["with_keys"]:
         answer |= {KEYS + bron: pack_table(table) for bron, table in encoded.keys.items()}
     return answer
+
+
+def _hand_over(descriptor: int, linkage: dict[str, bytes]) -> None:
+    """Linkage files into the input of the link desk; that it has ended is said by whoever asks it."""
+    with suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as link_desk:
+        send(link_desk, linkage)
 
 
 def link(blobs: dict[str, bytes]) -> dict[str, bytes]:
@@ -84,9 +95,14 @@ def main() -> int:
     try:
         if name not in DESKS:
             raise UsageError("A desk is either encode or link.")
-        answer = coded(DESKS[name], name)(receive(sys.stdin.buffer))
+        blobs = receive(sys.stdin.buffer)
+        if name == "link":  # linkage files come first, from the encode desk, and then the question of the run
+            blobs |= receive(sys.stdin.buffer)
+        answer = coded(DESKS[name], name)(blobs)
     except SchakelError as error:
         answer = {ERROR: _refusal(error)}
+    except EOFError:
+        return 1  # nobody asks any more
     send(answer_to, answer)
     return 0
 

@@ -1,11 +1,14 @@
 """The desks, each in a process of its own, so that the walls between them are the operating system's.
 
-    run -> encode desk   reads the registers, holds the key    -> linkage files (sealed for us), attribute files
-    run -> link desk     sees linkage files, never the key     -> token -> person id
-    run                  sees attribute files and person ids; passes linkage files on without opening them
+    run -> encode desk          reads the registers, holds the key     -> run: attribute files
+           encode desk -> link  linkage files, from process to process
+    run -> link desk            sees linkage files, never the key      -> run: token -> person id
+    run                         sees attribute files and person ids, never a linkage file
 
 A desk gets its task on standard input and answers on standard output; its standard error goes nowhere, because
-libraries print values there. What it refuses comes back as a coded sentence.
+libraries print values there. What it refuses comes back as a coded sentence. The link desk's input is a pipe into which
+the encode desk writes first and the run afterwards: of that pipe the run holds an end that can be written and not read,
+because it also holds the study's key, and who has both could look people up.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -42,7 +45,7 @@ _BY_EXIT_CODE = {kind.exit_code: kind for kind in (UsageError, InputRefused, Ste
 class Encoded:
     """What the encode desk answers.
 
-    linkage     per register a sealed Arrow stream; only the link desk opens it.
+    linkage     per register an Arrow stream, for packages; empty where it went to a link desk.
     attributes  per register a table: token, age, sex, nationality, procedures, dates.
     keys        per register token and `sleutel`; empty unless the data holder asked for a links file.
     quarantine  bron, regel, kolom, reden.
@@ -56,12 +59,61 @@ class Encoded:
     facts: dict[str, Any]
 
 
+class LinkDesk:
+    """A link desk that waits for linkage files, then for the question, and answers once. Leave it to end it.
+
+    It has neither the key nor an attribute. MachineRefused where it ended before it answered.
+    """
+
+    def __init__(self, at: Place = HERE) -> None:
+        self._at = at
+        reading, writing = os.pipe()
+        self.input = os.fdopen(writing, "wb")
+        self._child = _start("link", stdin=reading)
+        self._answered = False
+        os.close(reading)
+
+    def __enter__(self) -> LinkDesk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(BrokenPipeError):  # what it never read is flushed once more
+            self.input.close()
+        _end(self._child, answered=self._answered)
+
+    def give(self, linkage: dict[str, bytes]) -> None:
+        """Linkage files that this process may see: those of packages."""
+        with suppress(BrokenPipeError):  # said when it is asked
+            send(self.input, {LINKAGE + bron: blob for bron, blob in linkage.items()})
+
+    def link(self, known: pa.Table | None) -> Links:
+        """Persons of what was given; `known`: the map of person ids of before."""
+        from linkage.link import Links  # here, because the encode desk imports this module and has no use for a linker
+
+        question = {} if known is None else {"known": pack_table(known)}
+        answer = _ask("link", self._child, self.input, question, self._at)
+        self._answered = True
+        tables = {name: unpack_table(answer[name]) for name in LINK_TABLES}
+        return Links(**tables, quality=unpack_json(answer["quality"]))
+
+
 def encode_at_desk(
-    study_ref: str, data: Path, key_file: Path, profile: str, at: Place = HERE, *, with_keys: bool = False
-) -> Encoded:
-    """Read and encode `data` in a child process; InputRefused (3) and UsageError (2) come through as they were said."""
+    study_ref: str, data: Path, key_file: Path, profile: str, at: Place = HERE,
+    *, to: LinkDesk | None = None, with_keys: bool = False,
+) -> Encoded:  # fmt: skip
+    """Read and encode `data` in a child process; InputRefused (3) and UsageError (2) come through as they were said.
+
+    to: the link desk that gets the linkage files, without their passing through this process.
+    """
     task = {"study": study_ref, "data": str(data), "key": str(key_file), "profile": profile, "with_keys": with_keys}
-    answer = _ask("encode", {"task": pack_json(task)}, at)
+    there = () if to is None else (to.input.fileno(),)
+    child, answered = _start("encode", stdin=subprocess.PIPE, keep=there), False
+    try:
+        assert child.stdin is not None
+        answer = _ask("encode", child, child.stdin, {"task": pack_json(task | {"linkage_to": there})}, at)
+        answered = True
+    finally:
+        _end(child, answered=answered)
     return Encoded(
         linkage={k.removeprefix(LINKAGE): v for k, v in answer.items() if k.startswith(LINKAGE)},
         attributes={k.removeprefix(ATTRIBUTES): unpack_table(v) for k, v in answer.items() if k.startswith(ATTRIBUTES)},
@@ -71,42 +123,40 @@ def encode_at_desk(
     )
 
 
-def link_at_desk(linkage: dict[str, bytes], known: pa.Table | None, at: Place = HERE) -> Links:
-    """Link sealed linkage files in a child process that has neither the key nor an attribute."""
-    from linkage.link import Links  # here, because the encode desk imports this module and has no use for a linker
-
-    blobs = {LINKAGE + bron: blob for bron, blob in linkage.items()}
-    if known is not None:
-        blobs["known"] = pack_table(known)
-    answer = _ask("link", blobs, at)
-    tables = {name: unpack_table(answer[name]) for name in LINK_TABLES}
-    return Links(**tables, quality=unpack_json(answer["quality"]))
-
-
-def _ask(desk: str, blobs: dict[str, bytes], at: Place) -> dict[str, bytes]:
+def _start(desk: str, stdin: int, keep: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
     # A desk is told what it needs: where the state, its keys and its database lie is for whoever runs it.
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SCHAKEL_"))}
-    with subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "flows.desk", desk],
-        stdin=subprocess.PIPE,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=environment,
-    ) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        try:
-            send(child.stdin, blobs | {PLACE: pack_json(asdict(at))})
-            child.stdin.close()
-            answer = receive(child.stdout)
-        except (EOFError, BrokenPipeError):
-            child.kill()
-            with suppress(BrokenPipeError):  # what it never read is flushed once more at the end of the block
-                child.stdin.close()
-            raise MachineRefused(
-                f"The {desk} desk ended before it answered (out of memory, or killed); nothing was published: free memory, "
-                "then run the same command again."
-            ) from None
+        pass_fds=keep,
+    )
+
+
+def _end(child: subprocess.Popen[bytes], *, answered: bool) -> None:
+    """Wait for a desk that has answered; one of which nothing is asked any more is ended."""
+    if not answered:
+        child.kill()
+    with suppress(BrokenPipeError):  # what it never read is flushed once more
+        child.__exit__(None, None, None)
+
+
+def _ask(
+    desk: str, child: subprocess.Popen[bytes], to: IO[bytes], blobs: dict[str, bytes], at: Place
+) -> dict[str, bytes]:
+    assert child.stdout is not None
+    try:
+        send(to, blobs | {PLACE: pack_json(asdict(at))})
+        to.close()
+        answer = receive(child.stdout)
+    except (EOFError, BrokenPipeError):
+        raise MachineRefused(
+            f"The {desk} desk ended before it answered (out of memory, or killed); nothing was published: free memory, "
+            "then run the same command again."
+        ) from None
     if ERROR in answer:
         said = unpack_json(answer[ERROR])
         if "quarantine" in answer:

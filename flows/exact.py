@@ -17,7 +17,7 @@ from disclosure.log.notes import load_public_keys
 from disclosure.memo import Memo
 from disclosure.store import private_folder, write_private
 from flows import registers
-from flows.desks import Encoded, encode_at_desk, link_at_desk
+from flows.desks import Encoded, LinkDesk, encode_at_desk
 from flows.doubt import spread_of
 from flows.engines import LOCAL
 from flows.job import CODE_VERSION, Job, make_job
@@ -196,7 +196,9 @@ def _linked_apart(state: State, study: str, files: dict[str, pa.Table]) -> Links
     memo = Memo(state.store, f"{study} packages", load_key(secret))
     stored = memo.persons()
     blobs = {bron: pack_table(table) for bron, table in files.items()}
-    links = link_at_desk(blobs, None if stored is None else unpack_table(stored), state.place())
+    with LinkDesk(state.place()) as desk:
+        desk.give(blobs)
+        links = desk.link(None if stored is None else unpack_table(stored))
     memo.keep_persons(pack_table(links.known))
     return links
 
@@ -219,12 +221,12 @@ def _linked(study_ref: str, data: Path, engine: str, *, with_keys: bool) -> Iter
     settings = Settings.from_environment(engine=engine)
     job = make_job(study_ref, data, settings)
     progress = Progress(f"Schakel: {job.study.id} from {data}")
-    with open_state(settings, create=True) as state, one_run_at_a_time(state):
+    with open_state(settings, create=True) as state, one_run_at_a_time(state), LinkDesk(state.place()) as desk:
         with progress.step("Reading and encoding the registers") as said:
-            encoded = registers.encode(job, state, with_keys=with_keys)
+            encoded = registers.encode(job, state, desk, with_keys=with_keys)
             said.append(f"{encoded.quarantine.num_rows} row(s) set aside, see {registers.quarantine_file(job, state)}")
         with progress.step("Recognising people across registers, without names"):
-            links = registers.link(job, state, encoded.linkage)
+            links = registers.link(job, state, desk)
         yield job, state, encoded, links
 
 

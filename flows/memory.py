@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -19,10 +19,22 @@ class RunMemory:
     def __init__(self) -> None:
         self.run_id = secrets.token_hex(8)
         self._values: dict[str, Any] = {}
+        self._open = ExitStack()
 
     def put(self, name: str, value: Any) -> None:
         """Keep `value` until the run ends."""
         self._values[name] = value
+
+    def enter(self, name: str, context: AbstractContextManager[Value]) -> Value:
+        """Keep what `context` gives under `name`; it is left when the run ends."""
+        value = self._open.enter_context(context)
+        self.put(name, value)
+        return value
+
+    def close(self) -> None:
+        """Leave what was entered; nothing is kept any more."""
+        self._values.clear()
+        self._open.close()
 
     def get(self, name: str, kind: type[Value]) -> Value:
         """The value kept under `name`; a missing or wrongly typed one is a mistake in the flow."""
@@ -53,6 +65,7 @@ def opened() -> Iterator[RunMemory]:
         yield memory
     finally:
         _RUNS.pop(memory.run_id, None)
+        memory.close()
 
 
 def run(run_id: str) -> RunMemory:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flows.desks import Encoded, encode_at_desk, link_at_desk
+from flows.desks import Encoded, LinkDesk, encode_at_desk
 from flows.job import PROFILE, Job
 from flows.state import State
 from flows.wire import pack_table, unpack_table
@@ -14,12 +14,14 @@ from linkage.link import Links
 from schemas.quarantine import QuarantineLimit, write_quarantine
 
 
-def encode(job: Job, state: State, *, with_keys: bool = False) -> Encoded:
-    """Read and encode the delivery at the encode desk; the rows set aside are listed in the quarantine file, always."""
+def encode(job: Job, state: State, to: LinkDesk, *, with_keys: bool = False) -> Encoded:
+    """Read and encode the delivery at the encode desk, linkage files to the link desk `to`; the rows set aside are listed
+    in the quarantine file, always.
+    """
     state.require_key(job.study.id)
     try:
         encoded = encode_at_desk(
-            job.study_ref, job.data, state.key_file(job.study.id), PROFILE, state.place(), with_keys=with_keys
+            job.study_ref, job.data, state.key_file(job.study.id), PROFILE, state.place(), to=to, with_keys=with_keys
         )  # fmt: skip
     except QuarantineLimit as error:
         path = _write(job, state, error.quarantine)
@@ -33,11 +35,13 @@ def quarantine_file(job: Job, state: State) -> Path:
     return state.store.folder("quarantine") / f"{job.study.id}.csv"
 
 
-def link(job: Job, state: State, linkage: dict[str, bytes]) -> Links:
-    """Persons per row at the link desk; the sealed map of earlier years goes in, and comes back longer."""
+def link(job: Job, state: State, desk: LinkDesk) -> Links:
+    """Persons per row, of the linkage files that the link desk was given; the map of earlier years goes in, and comes back
+    longer.
+    """
     memo = state.memo(job.study.id)
     stored = memo.persons()
-    links = link_at_desk(linkage, None if stored is None else unpack_table(stored), state.place())
+    links = desk.link(None if stored is None else unpack_table(stored))
     memo.keep_persons(pack_table(links.known))
     return links
 

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 
 from disclosure.states import Release, find_release
 from flows import registers
-from flows.desks import Encoded
+from flows.desks import Encoded, LinkDesk
 from flows.doubt import spread_of
 from flows.job import CODE_VERSION, PROFILE, Job
 from flows.memory import RunMemory
@@ -34,7 +34,7 @@ def read(memory: RunMemory) -> None:
     with memory.get("progress", Progress).step(
         f"Reading and encoding {len(job.study.registers)} register(s)", "read"
     ) as said:
-        encoded = registers.encode(job, state)
+        encoded = registers.encode(job, state, memory.enter("link desk", LinkDesk(state.place())))
         memory.put("encoded", encoded)
         memory.put("snapshot", str(encoded.facts["snapshot"]))
         memory.put("release_id", release_id(state, job, str(encoded.facts["snapshot"])))
@@ -66,7 +66,7 @@ def link(memory: RunMemory) -> None:
     """Linkage files -> a person per row, at the link desk; person ids of earlier years stay."""
     job, state = memory.get("job", Job), memory.get("state", State)
     with memory.get("progress", Progress).step("Recognising people across registers, without names", "link") as said:
-        links = registers.link(job, state, memory.get("encoded", Encoded).linkage)
+        links = registers.link(job, state, memory.get("link desk", LinkDesk))
         memory.put("links", links)
         names = sorted(register.bron for register in job.study.registers.values())
         body: dict[str, object] = {"profile": PROFILE, "registers": names, "parameters": {"version": CODE_VERSION}}

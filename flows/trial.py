@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from disclosure.noise.plan import plan
-from flows.desks import encode_at_desk, link_at_desk
+from flows.desks import LinkDesk, encode_at_desk
 from flows.job import PROFILE, make_job
 from flows.progress import Progress
 from flows.protect import blank
@@ -34,9 +34,9 @@ def check_study(study_ref: str, people: int) -> None:
             synthesise(folder / "data", people=people, seed=SEED, study=study, dirt=PRESETS["reference"])
         job = make_job(study_ref, folder / "data", Settings.from_environment())
         create_key(folder / "key")
-        with progress.step("Reading, encoding and linking them"):
-            encoded = encode_at_desk(study_ref, folder / "data", folder / "key", PROFILE)
-            links = link_at_desk(encoded.linkage, None)
+        with progress.step("Reading, encoding and linking them"), LinkDesk() as desk:
+            encoded = encode_at_desk(study_ref, folder / "data", folder / "key", PROFILE, to=desk)
+            links = desk.link(None)
     with progress.step("Computing tables"):
         exact = tabulate(encoded.attributes, links.persons, job.study, job.catalogue)
     with progress.step("Choosing blanks and attacking them"):

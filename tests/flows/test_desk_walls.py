@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from flows import desk
 from flows.desks import LINKAGE, encode_at_desk
 from flows.wire import pack_table, unpack_table
-from linkage.encode import ATTRIBUTES
+from linkage.encode import ATTRIBUTES, encode_registers
 from linkage.fields import REGISTER, SCHEMES
-from linkage.keys import create_key
+from linkage.keys import StudyKeys, create_key, load_key
 from schemas.errors import InputRefused
+from schemas.intake import read_registers, snapshot_digest
+from schemas.study import load_study
 from tests.conftest import Command, fewer_rows
 
 PROBE = Path(__file__).parent / "probe"
@@ -27,13 +30,16 @@ PROBE = Path(__file__).parent / "probe"
 
 @dataclass(frozen=True)
 class Seen:
-    """One process: arguments, environment, files opened by name, descriptors held at its end, modules loaded."""
+    """One process: arguments, environment, files opened by name, descriptors held at its end, modules loaded, and which of
+    the bytes that were looked for its memory held.
+    """
 
     arguments: list[str]
     environment: str
     opened: list[str]
     held: list[str]
     modules: set[str]
+    found: list[str]
 
     def under(self, folder: Path) -> list[str]:
         """What it opened or held under a folder."""
@@ -57,14 +63,32 @@ def watched(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Watch
     folder = tmp_path_factory.mktemp("walls")
     data, state, notes = fewer_rows(folder / "data"), folder / "state", folder / "notes"
     notes.mkdir()
+    (state / "keys").mkdir(parents=True, mode=0o700)
+    create_key(state / "keys" / "nr2015.key")
+    (folder / "bytes.json").write_text(json.dumps(_masked(data, state / "keys" / "nr2015.key")))
     command(
         "tabulate", "nr2015", "--data", data, "--out", folder / "out", "--i-am-the-data-holder",
-        state=state, PYTHONPATH=str(PROBE), PROBE=str(notes), SCHAKEL_KEYS=str(state / "keys"),
+        state=state, PYTHONPATH=str(PROBE), PROBE=str(notes),
+        PROBE_BYTES=str(folder / "bytes.json"), SCHAKEL_KEYS=str(state / "keys"),
     )  # fmt: skip
     seen = [Seen(**found | {"modules": set(found["modules"])}) for found in map(_read, notes.glob("*.json"))]
     encode, link = (_one(seen, lambda s, name=name: s.arguments[-2:-1] == [name]) for name in ("encode", "link"))
     count = _one(seen, lambda s: "tabulate" in s.arguments)
     return Watched(encode, link, count, data, state, (state / "keys" / "nr2015.key").read_bytes())
+
+
+def _masked(data: Path, key: Path) -> dict[str, str]:
+    """What is looked for in memories: the study secret, of a row of each register its encoding and its pseudonym, and the
+    keyed digest of the delivery, which the run must have.
+    """
+    study = load_study("nr2015")
+    keys, intake = StudyKeys(load_key(key), study.id), read_registers(study, data)
+    encoded = encode_registers(intake, keys, "single-site")
+    wanted = {"secret": load_key(key), "digest": snapshot_digest(intake, keys.derive("snapshot", "")).encode()}
+    for bron, table in encoded.linkage.items():
+        row = table.filter(pc.is_valid(table.column("subject"))).slice(0, 1).to_pylist()[0]
+        wanted |= {f"encoding of {bron}": row["record_f"], f"pseudonym of {bron}": row["subject"]}
+    return {name: bytes(byte ^ 0x5A for byte in value).hex() for name, value in wanted.items()}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -107,6 +131,13 @@ def test_who_counts_opens_no_register(watched: Watched) -> None:
     assert watched.count.under(watched.data) == []
     assert "tabulation.tabulate" in watched.count.modules
     assert "schemas.intake" not in watched.count.modules
+
+
+def test_no_process_but_the_encode_desk_holds_both_the_key_and_linkage_bytes(watched: Watched) -> None:
+    """Looked for in all writable memory, where it links and where it is about to write tables."""
+    encodings = {f"{what} of {bron}" for what in ("encoding", "pseudonym") for bron in ("DTV", "IND", "IOM")}
+    assert set(watched.link.found) == encodings
+    assert set(watched.count.found) - {"secret"} == {"digest"}
 
 
 def test_the_encode_desk_neither_links_nor_counts(watched: Watched) -> None:
