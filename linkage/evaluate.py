@@ -4,6 +4,7 @@ False links, of a record without a partner. Pairs inside a register with one row
 and namesakes included. A row whose person is *not* in that register meets it as one of its own people would with himself
 left out. So the share of its people whom the model would link to a stranger, times the rows that are free, is the number
 of false links to expect. Where no register has one row per person, decoys (`linkage.decoys`) are the strangers.
+A false link can make several pairs within persons false (`linkage.joined`).
 False links, of a record with a partner, and recall. Links by number are a sample of true pairs that were found without
 looking at names. They are judged again with the number taken away, and with another number in its place: the model
 finds the partner, somebody else, or nobody. This holds for the other rows if they are written like rows with a number:
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from linkage.joined import Joined
 from linkage.views import Index
 
 LEVEL = 0.95
@@ -91,8 +93,8 @@ class Strangers:
 
 @dataclass(frozen=True)
 class Situation:
-    """One pair of registers: its links, how many of them by number and between different numbers, and the rows that a
-    stranger could be linked to: free ones, and all.
+    """One pair of registers: its links, how many of them by number and between different numbers, the rows that a stranger
+    could be linked to (free ones, and all), and the persons that the links make.
     """
 
     links: int
@@ -100,11 +102,14 @@ class Situation:
     differ: int
     free: float
     rows: float
+    persons: Joined
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Expected false links, and precision and recall with their 95 % intervals; recall is nan where nothing tells."""
+    """Pairs of records within persons, how many of them are expected to be false, and precision and recall of these pairs
+    with their 95 % intervals; recall is nan where nothing tells.
+    """
 
     links: int
     false_links: float
@@ -133,13 +138,14 @@ def errors(
     likely, most = (
         np.minimum(generator.poisson(rate * rows) + swapped, fuzzy) for rows in (here.free, max(here.rows, here.free))
     )
-    if not here.links:
+    pairs = here.persons.pairs
+    if not pairs:
         return Errors(0, 0.0, 1.0, 0.0, 1.0)
-    precision = 1 - likely / here.links
-    expected = min(float((rate * here.free).mean() + np.mean(wrong) * fuzzy), fuzzy)
-    low = 0.0 if not strangers.asked and not missing.asked and fuzzy else _ends(1 - most / here.links)[0]
-    middle = 1 - expected / here.links
-    found = Errors(here.links, expected, middle, min(low, middle), max(_ends(precision)[1], middle))
+    false, most_false = (here.persons.spread(links, generator) for links in (likely, most))
+    expected = min(float((rate * here.free).mean() + np.mean(wrong) * fuzzy) * here.persons.per_link, pairs)
+    low = 0.0 if not strangers.asked and not missing.asked and fuzzy else _ends(1 - most_false / pairs)[0]
+    middle = 1 - expected / pairs
+    found = Errors(pairs, expected, middle, min(low, middle), max(_ends(1 - false / pairs)[1], middle))
     if missed is None and missing.asked:
         right = 1 - likely / max(fuzzy, 1)
         missed = _missed(here.differ, right, differs, generator) + _missed(
@@ -147,7 +153,7 @@ def errors(
         )
     if missed is None:
         return found
-    true = here.links - likely
+    true = pairs - false
     recall = true / np.maximum(true + missed, 1)
     return Errors(**(asdict(found) | {"recall": float(recall.mean())} | _named(_ends(recall))))
 

@@ -22,6 +22,7 @@ from linkage.judged import (
     in_band,
     overall,
     per_registers,
+    persons_of,
     register_pairs,
 )
 from linkage.model import SUBJECT, Evidence, LevelClassifier, Parameters, one_to_one, total_bits, weights
@@ -129,6 +130,12 @@ def _quality(
         # A record that has its only partner cannot be half of a missed link.
         free &= ~(group.unique_right & np.isin(found.left, found.left[linked]))
         free &= ~(group.unique_left & np.isin(found.right, found.right[linked]))
+        # Nor is a pair that its person's other links join.
+        person = np.full(sum(v.entities for v in views.values()), -1)
+        person[found.left[linked]] = person[found.right[linked]] = persons_of(found, linked, one_file=first == second)[
+            1
+        ]
+        free &= (person[found.left] != person[found.right]) | (person[found.left] < 0)
         scale = meetings / max(views[first].entities * decoys.records, 1)
         missed = missed_links(found.bits[linked], found.bits[free], decoys.bits, scale, DRAWS)
         return Strangers(len(np.unique(hits)), decoys.records, several), missed

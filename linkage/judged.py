@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.evaluate import Blind, Situation, Strangers, described, errors, together
+from linkage.joined import Joined, joined
 from linkage.resolve import NEVER_COMPARED, pair_keys, places_of
 from linkage.views import Index, Views
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+CERTAIN = 60.0
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,18 @@ def per_registers(views: dict[str, Views], rules: Rules, found: Found, checks: C
             decoys, missed = checks.unknown(place, _meetings(sizes, free, first, second, rules.unique))
             strangers = strangers if side is not None else decoys
         here_by_number = int((here & found.by_number).sum())
-        situation = Situation(int(here.sum()), here_by_number, int((here & found.differ).sum()), may_meet, rows)
+        differ = int((here & found.differ).sum())
+        persons, _ = persons_of(found, here, one_file=first == second)
+        situation = Situation(int(here.sum()), here_by_number, differ, may_meet, rows, persons)
         part = errors(situation, strangers, missing, differs, None if missing.asked else missed)
         out[f"{first}+{second}"] = {"by_number": here_by_number} | described(part)
     return out
+
+
+def persons_of(found: Found, links: Flags, *, one_file: bool) -> tuple[Joined, Index]:
+    """The persons that some links make, and the person of each; a link by number is in no doubt."""
+    bits = np.where(found.by_number, CERTAIN, found.bits)[links]
+    return joined(found.left[links], found.right[links], bits, one_file=one_file)
 
 
 def _meetings(sizes: tuple[int, int], free: tuple[int, ...], first: str, second: str, unique: frozenset[str]) -> float:

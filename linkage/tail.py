@@ -9,6 +9,9 @@ because neither is right everywhere and their interval has to hold what either a
   likelihood to the counts of all pairs, strangers added. It says how many of the pairs seen are matches, and how many
   matches lie below what was compared. Every draw fits a resampled count anew.
 
+Either can come to nothing where nothing is seen below the threshold, and nothing seen is no proof of nothing missed: on top
+of both lies a Jeffreys draw of what a count of none allows (half a match on average, up to two or three).
+
 A match that looks like a stranger in every field is in no tail: nobody can count it without a clerical sample.
 """
 
@@ -46,7 +49,10 @@ def missed_links(linked: Floats, free: Floats, strangers: Floats, scale: float, 
     counted = np.histogram(strangers, EDGES)[0]
     curves = _fitted_draws(seen, unlinked, counted, scale, generator)
     plain = _counted_draws(unlinked, counted, scale, len(linked), generator)
-    return generator.choice(np.concatenate([curves, plain]), draws)
+    # That nothing was seen does not say that nothing is there: a Jeffreys draw of a count of none goes on top.
+    unseen = generator.poisson(generator.gamma(0.5, 1.0, draws))
+    drawn: Floats = generator.choice(np.concatenate([curves, plain]), draws) + unseen
+    return drawn
 
 
 def _counted_draws(

@@ -10,6 +10,7 @@ import pytest
 from linkage.draws import draw_links
 from linkage.encode import encode_registers
 from linkage.evaluate import Blind, Situation, Strangers, errors, share
+from linkage.joined import Joined
 from linkage.keys import StudyKeys
 from linkage.link import LinkParameters, link
 from linkage.tail import missed_links
@@ -40,7 +41,7 @@ def test_the_precision_interval_covers(rate):
     held = []
     for _ in range(200):
         strangers, wrong = generator.binomial(2000, rate), generator.poisson(90 * rate)
-        part = errors(Situation(66, 0, 0, 90, 156), Strangers(int(strangers), 2000), NOBODY, NOBODY)
+        part = errors(Situation(66, 0, 0, 90, 156, Joined(66)), Strangers(int(strangers), 2000), NOBODY, NOBODY)
         held.append(part.precision_low <= 1 - min(wrong, 66) / 66 <= part.precision_high)
     assert np.mean(held) >= 0.93
 
@@ -53,8 +54,8 @@ def test_the_recall_interval_covers(recall, wrong):
     for _ in range(200):
         found, swapped = generator.binomial(100, recall), generator.binomial(100, wrong)
         right, false = int(generator.binomial(60, recall)), int(generator.binomial(60, wrong))
-        blind = Blind(100, int(found), int(swapped))
-        part = errors(Situation(50 + right + false, 50, 0, 10, 70), Strangers(0, 2000), blind, blind)
+        blind, links = Blind(100, int(found), int(swapped)), 50 + right + false
+        part = errors(Situation(links, 50, 0, 10, 70, Joined(links)), Strangers(0, 2000), blind, blind)
         held.append(part.recall_low <= (50 + right) / 110 <= part.recall_high)
         width.append(part.recall_high - part.recall_low)
     assert np.mean(held) >= 0.93
@@ -78,10 +79,10 @@ def test_missed_links_are_counted_beyond_what_strangers_explain():
 
 
 def test_no_strangers_no_claim():
-    unknown = errors(Situation(10, 0, 0, 10, 20), Strangers(0, 0), NOBODY, NOBODY)
+    unknown = errors(Situation(10, 0, 0, 10, 20, Joined(10)), Strangers(0, 0), NOBODY, NOBODY)
     assert unknown.precision_low == 0.0
     assert np.isnan(unknown.recall)
-    nobody_free = errors(Situation(10, 0, 0, 0, 10), Strangers(0, 100), NOBODY, NOBODY)
+    nobody_free = errors(Situation(10, 0, 0, 0, 10, Joined(10)), Strangers(0, 100), NOBODY, NOBODY)
     assert nobody_free.precision == 1.0
     assert nobody_free.precision_low < 1.0
 
