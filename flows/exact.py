@@ -31,8 +31,9 @@ from flows.state import State, open_state
 from flows.wire import pack_table, unpack_table
 from linkage.fields import SEPARATE
 from linkage.keys import create_key, load_key
-from linkage.link import Links, links_file
+from linkage.link import LinkParameters, Links, links_file
 from linkage.package import packages_in, read_manifest, read_package, write_package
+from linkage.records import PAIRS_PER_SECOND, comparisons
 from schemas.catalogue import load_catalogue
 from schemas.errors import UsageError
 from schemas.quarantine import QuarantineLimit, write_quarantine
@@ -195,9 +196,11 @@ def _linked_apart(state: State, study: str, files: dict[str, pa.Table]) -> Links
         create_key(secret)
     memo = Memo(state.store, f"{study} packages", load_key(secret))
     stored = memo.persons()
-    blobs = {bron: pack_table(table) for bron, table in files.items()}
-    with LinkDesk(state.place()) as desk:
-        desk.give(blobs)
+    pairs = comparisons({bron: table.num_rows for bron, table in files.items()}, LinkParameters().unique)
+    minutes = max(round(pairs / PAIRS_PER_SECOND / 60), 1)
+    doing = f"Comparing {pairs:,} pairs of records, within some {minutes:,} minute(s)"
+    with Progress(f"Schakel: packages of {study}").step(doing), LinkDesk(state.place()) as desk:
+        desk.give({bron: pack_table(table) for bron, table in files.items()})
         links = desk.link(None if stored is None else unpack_table(stored))
     memo.keep_persons(pack_table(links.known))
     return links

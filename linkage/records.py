@@ -9,6 +9,7 @@ say: a misspelt number differs for a match too, only rarely.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -32,6 +33,7 @@ from linkage.judged import (
 )
 from linkage.kernel import dice_pairs
 from linkage.views import Index, Views
+from schemas.errors import InputRefused
 
 # Encodings of 1,024 bits of two unrelated records have Dice .5 with a standard deviation of .016: five of them up.
 FLOOR = 0.58
@@ -44,8 +46,21 @@ BOTH = 0.5
 SLOPE, SLOPE_SPREAD = 100.0, 50.0
 # One match in fifty is under the floor: what a pair that was not found says against a cluster.
 ABSENT = -6.0
+# All pairs are compared, because a block key would be a salt's fingerprint: time grows with the product of the registers.
+# What one core does of such pairs in a second, cautiously (`schakel bench link` has the kernel at twice that), and the pairs
+# beyond which nobody would wait: fourteen hours of it.
+PAIRS_PER_SECOND, MOST_PAIRS = 2e8, 1e13
 LIMIT = 60.0
 LN2 = float(np.log(2.0))
+
+
+def comparisons(rows: Mapping[str, int], unique: frozenset[str]) -> int:
+    """Pairs of encodings that registers of so many rows make: over every two registers, and inside those whose people are
+    known to be different (inside all where none is).
+    """
+    across = sum(a * b for a, b in combinations(rows.values(), 2))
+    inside = [n for bron, n in rows.items() if bron in unique] or list(rows.values())
+    return across + sum(n * n for n in inside) if len(rows) > 1 else 0
 
 
 def alike(a: Views, b: Views, ia: Index, ib: Index) -> NDArray[np.bool_]:
@@ -114,7 +129,16 @@ class _Cell:
 
 
 def by_records(views: dict[str, Views], rules: Rules, sure: Index) -> Judged:
-    """Posteriors of all pairs above the floor; `sure`: keys of the pairs linked by number."""
+    """Posteriors of all pairs above the floor; `sure`: keys of the pairs linked by number. InputRefused for more pairs than
+    MOST_PAIRS.
+    """
+    asked = comparisons({bron: len(side.entity) for bron, side in views.items()}, rules.unique)
+    if asked > MOST_PAIRS:
+        raise InputRefused(
+            f"These linkage files make {asked:.1e} pairs, which is {asked / PAIRS_PER_SECOND / 3600:,.0f} hours of work where "
+            f"{MOST_PAIRS / PAIRS_PER_SECOND / 3600:.0f} are the most; hand over fewer rows per package, or link in profile "
+            "single-site, which compares in blocks."
+        )
     known = _strangers(views, rules.unique)
     offsets = dict(zip(views, np.cumsum([0, *(v.entities for v in views.values())]), strict=False))
     parts = [_scored(views[a], views[b]) for a, b in combinations(views, 2)]

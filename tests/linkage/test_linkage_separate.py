@@ -21,6 +21,7 @@ from linkage.keys import StudyKeys
 from linkage.link import LinkParameters, link, links_file
 from linkage.minhash import MinHasher
 from linkage.package import write_package
+from linkage.records import comparisons
 from schemas.errors import InputRefused
 from tests.conftest import EXAMPLES
 from tests.linkage.loader import ROOT, load
@@ -181,6 +182,7 @@ def test_packages_from_encode_to_link(tmp_path, invoke):
     assert invoke(*asked, state=desk).returncode == 6
     done = invoke(*asked, "--agency", pem, state=desk)
     assert done.returncode == 0, done.stderr
+    assert "pairs of records, within some 1 minute(s)" in done.stderr
     assert not (desk / "keys" / "nr2015.key").exists()
     table = pq.read_table(out)
     truth = pd.read_csv(ROOT / "tests/reference/nr2015/true_links.csv", dtype=str)
@@ -199,6 +201,19 @@ def test_packages_from_encode_to_link(tmp_path, invoke):
     manifest = folder / "ind" / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"rows": 1}))
     assert invoke(*asked, "--agency", pem, state=desk).returncode == 6
+
+
+def test_the_pairs_of_registers_are_known_before_they_are_compared():
+    assert comparisons({"DTV": 10, "IND": 100, "IOM": 5}, frozenset({"IND"})) == 1000 + 50 + 500 + 100**2
+    assert comparisons({"DTV": 10, "IOM": 5}, frozenset({"IND"})) == 50 + 10**2 + 5**2
+    assert comparisons({"IOM": 10**9}, frozenset()) == 0
+
+
+def test_more_pairs_than_anybody_would_wait_for_are_refused_before_one_is_compared(encoded, monkeypatch):
+    monkeypatch.setattr("linkage.records.MOST_PAIRS", 10**6)
+    monkeypatch.setattr("linkage.records.dice_pairs", None)
+    with pytest.raises(InputRefused, match=r"hours of work where .* fewer rows per package"):
+        link(encoded.linkage, LinkParameters(), None)
 
 
 def test_encodings_of_one_width_only(encoded):
