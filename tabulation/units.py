@@ -20,6 +20,7 @@ from tabulation.cases import cases
 from tabulation.events import Events
 from tabulation.links import chain, d9_processes
 from tabulation.routes import by_window
+from tabulation.trajectories import chain_people
 
 
 class Units:
@@ -34,6 +35,7 @@ class Units:
             "terugkeer": lambda: returns(events.frame("iom")),
             "persoon": lambda: by_window(self._ind(), vocabulary.variables["venster"].categories),
             "keten": lambda: chain(events.frames),
+            "ketenpersoon": lambda: chain_people(events.frames, vocabulary.variables["traject"].categories),
         }
         self.frame = cache(self._frame)
         self.coded = cache(self._coded)
