@@ -7,6 +7,7 @@ from pathlib import Path
 from disclosure.manifest import Origin, seal_release
 from disclosure.publication import begin_publication, finish_publication, stage
 from disclosure.states import find_release
+from flows.beyond import told
 from flows.doubt import in_words
 from flows.facts import method_facts
 from flows.job import CODE_VERSION, Job
@@ -70,8 +71,9 @@ def publish(memory: RunMemory) -> None:
 
 def _write_files(memory: RunMemory, folder: Path) -> int:
     job = memory.get("job", Job)
-    moved = in_words(memory.get("spread", dict), memory.get("restricted", dict), job.catalogue)
-    facts = method_facts(job, memory.get("links", Links), moved)
+    spread, restricted, links = memory.get("spread", dict), memory.get("restricted", dict), memory.get("links", Links)
+    moved = in_words(spread, restricted, job.catalogue) + told(spread, restricted, job.catalogue, links.quality)
+    facts = method_facts(job, links, moved)
     written = 0
     for part, name, write in ((PUBLIC, "public", write_public), (RESTRICTED, "restricted", write_restricted)):
         (folder / part).mkdir(mode=0o700)

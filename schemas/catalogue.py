@@ -20,6 +20,7 @@ from schemas.toml import Strict
 from schemas.vocabulary import Code, Vocabulary
 
 Kind = Literal["count", "mean"]
+Statistic = Literal["chi_square", "percent", "top", "compare", "unseen"]
 Chart = Literal["line", "bars", "bars100", "pie", "flow", "table"]
 
 
@@ -104,12 +105,14 @@ class Derived(Strict):
     chi_square  independence of the two dimensions `by`.
     percent     shares of `aantal` within each combination of the dimensions `by`.
     top         the `size` largest categories of the dimension `of`, within each combination of `by`.
+    compare     the share of `ja` by group, `by` = [group, outcome]: a difference, or an artefact of linking (restricted notes).
+    unseen      how many people none of three registers saw, `by` = ["registers"], or why that cannot be said (restricted notes).
     """
 
     id: str
     titles: Text
     table: str
-    statistic: Literal["chi_square", "percent", "top"]
+    statistic: Statistic
     by: tuple[str, ...] = ()
     of: str | None = None
     size: int = 5

@@ -19,6 +19,7 @@ from schemas.catalogue import (
     Kind,
     Population,
     Relation,
+    Statistic,
     Term,
 )
 from schemas.errors import UsageError
@@ -79,7 +80,7 @@ class _Derived(Strict):
     id: str
     titles: Text
     table: str
-    statistic: Literal["chi_square", "percent", "top"]
+    statistic: Statistic
     by: tuple[str, ...] = ()
     of: str | None = None
     size: int = 5
@@ -249,6 +250,8 @@ class _Resolver:
             self.known(f"{raw.id}: by and of", "dimension", name, names)
         if (raw.statistic == "top") != (raw.of is not None) or (raw.statistic == "chi_square" and len(raw.by) != 2):
             raise UsageError(f"{self.path}: {raw.id}: a top list needs of, and a chi-square test two dimensions in by.")
+        if raw.statistic in ("compare", "unseen") and list(raw.by) != names:
+            raise UsageError(f"{self.path}: {raw.id}: {raw.statistic} names all dimensions of its table in by.")
         for note in raw.notes:
             self.known(f"{raw.id}: notes", "note", note, self.file.notes)
         notes = tuple(self.file.notes[note] for note in raw.notes)

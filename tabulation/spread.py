@@ -23,10 +23,11 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Spread:
-    """Per row of the exact table's frame the ends of its interval (int64)."""
+    """Per row of the exact table's frame the ends of its interval, and its count in every draw (draws, rows); int64."""
 
     low: np.ndarray
     high: np.ndarray
+    drawn: np.ndarray
 
 
 def linked_spread(
@@ -77,5 +78,7 @@ def _spread(exact: ExactTable, changes: np.ndarray) -> Spread:
     shown = exact.frame[COUNT].to_numpy(dtype=np.int64)
     low, high = np.quantile(changes, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return Spread(
-        shown + np.minimum(np.floor(low), 0).astype(np.int64), shown + np.maximum(np.ceil(high), 0).astype(np.int64)
+        shown + np.minimum(np.floor(low), 0).astype(np.int64),
+        shown + np.maximum(np.ceil(high), 0).astype(np.int64),
+        shown + changes,
     )

@@ -105,7 +105,7 @@ def test_the_report_is_written_for_its_owner_alone_and_holds_no_value(world, tmp
 
 def _spread(table: ExactTable, by: int) -> Spread:
     counts = table.frame[COUNT].to_numpy()
-    return Spread(np.maximum(counts - by, 0), counts + by)
+    return Spread(np.maximum(counts - by, 0), counts + by, counts[np.newaxis])
 
 
 def test_intervals_stand_beside_shown_cells_only(world):
