@@ -25,11 +25,8 @@ WIDTH = 8  # ways to balance an equation that are tried
 NODES = 60  # steps taken and taken back before the search gives up
 IMBALANCE = 4  # what a unit of imbalance counts against
 OWNED = 2  # what a step of a cell that one person knows counts
-TRIES, NOISE, SEED = (
-    8,
-    6,
-    1978,
-)  # a repair that is not found is sought again with tolls disturbed by so many typical prices
+DISTURBED, SEED = (0.3, 1.7), 1978  # factors on tolls when a repair is sought once more, so that another chain is met
+MUCH = 1 << 60  # more than any chain costs
 WEIGHTS = (1.0, 4.0, 16.0)  # times the price of a typical cell that a unit of imbalance counts while a repair is sought
 
 
@@ -73,6 +70,7 @@ def _options(
     down: Bytes,
     toll: Ints,
     weight: int,
+    purse: int,
     ways: Ints,
     scores: Ints,
 ) -> int:
@@ -82,7 +80,7 @@ def _options(
     for at in range(row_start[row], row_start[row + 1]):
         j = row_cell[at]
         step = 1 if (residual[row] > 0) != (row_sign[at] > 0) else -1
-        if y[j] != 0 or (step > 0 and up[j] == 0) or (step < 0 and down[j] == 0):
+        if y[j] != 0 or (step > 0 and up[j] == 0) or (step < 0 and down[j] == 0) or toll[j] > purse:
             continue
         score = _score(j, step, graph, residual, toll, weight)
         place = min(found, WIDTH)
@@ -105,6 +103,7 @@ def _fewest(
     down: Bytes,
     toll: Ints,
     weight: int,
+    purse: int,
     rows: Ints,
     opened: int,
     ways: Ints,
@@ -116,7 +115,7 @@ def _fewest(
         if residual[rows[k]] != 0:
             rows[kept] = rows[k]
             kept += 1
-            found = _options(rows[k], graph, residual, y, up, down, toll, weight, trial, scores)
+            found = _options(rows[k], graph, residual, y, up, down, toll, weight, purse, trial, scores)
             if found < best:
                 best = found
                 ways[:] = trial
@@ -132,18 +131,22 @@ def _search(
     down: Bytes,
     toll: Ints,
     weight: int,
+    purse: int,
     y: Bytes,
     residual: Ints,
     rows: Ints,
 ) -> Ints:
-    """Signed, one-based cells of a chain that moves p by `sign`; empty when none was found. y and residual are left zero."""
+    """Signed, one-based cells of a chain that moves p by `sign`, its other tolls within `purse`; empty when none was found.
+
+    y and residual are left zero.
+    """
     moves, ways = np.zeros(STEPS, dtype=np.int64), np.zeros((STEPS, WIDTH), dtype=np.int64)
     count, at = np.zeros(STEPS, dtype=np.int64), np.zeros(STEPS, dtype=np.int64)
     moves[0], depth, nodes = sign * (p + 1), 1, 0
     y[p] = sign
     opened = _take(p, sign, graph, residual, rows, 0)
     while depth > 0:
-        opened, found = _fewest(graph, residual, y, up, down, toll, weight, rows, opened, ways[depth - 1])
+        opened, found = _fewest(graph, residual, y, up, down, toll, weight, purse, rows, opened, ways[depth - 1])
         if opened == 0:
             break
         count[depth - 1], at[depth - 1] = found if depth < STEPS else 0, 0
@@ -152,6 +155,7 @@ def _search(
             depth -= 1
             back = abs(moves[depth]) - 1
             y[back] = 0
+            purse += toll[back]
             opened = _take(back, -1 if moves[depth] > 0 else 1, graph, residual, rows, opened)
         if depth > 0:
             move = ways[depth - 1, at[depth - 1]]
@@ -159,6 +163,7 @@ def _search(
             moves[depth] = move
             step = 1 if move > 0 else -1
             y[abs(move) - 1] = step
+            purse -= toll[abs(move) - 1]
             opened = _take(abs(move) - 1, step, graph, residual, rows, opened)
             depth += 1
     for k in range(depth):  # what is left is balanced: clear the steps, the residuals are zero
@@ -167,9 +172,13 @@ def _search(
 
 
 class Chains:
-    """The search over one system; scratch is kept between calls."""
+    """The search over one system; scratch is kept between calls.
 
-    def __init__(self, problem: Problem) -> None:
+    alone  what no chain moves counts as held: safe, a little dear, and a hundred times faster than asking programmes.
+    """
+
+    def __init__(self, problem: Problem, *, alone: bool = False) -> None:
+        self.alone = alone
         rows, columns = problem.system.equations, problem.columns
         parts = [
             np.ascontiguousarray(part, dtype=np.int64)
@@ -188,28 +197,44 @@ class Chains:
         return self._steps(p, sign, up, down, known, self._owned, IMBALANCE)
 
     def cheapest(
-        self, p: int, ways: Sequence[int], up: Bytes, down: Bytes, known: Iterable[int], toll: Ints, typical: int
-    ) -> dict[int, float]:
-        """The same, for one of `ways`, where a step costs its cell's `toll` int64[n]: the cheapest of a few; empty when none."""
-        found: list[dict[int, float]] = []
-        for attempt in range(1 + TRIES):
-            disturbed = toll + self._random.integers(0, NOISE * typical, len(toll)) if attempt else toll
+        self, p: int, ways: Sequence[int], up: Bytes, down: Bytes, known: Iterable[int], toll: Ints, typical: int, tries: int
+    ) -> dict[int, float]:  # fmt: skip
+        """The same, for one of `ways`, where a step costs its cell's `toll` int64[n]: the cheapest of `tries`; empty when none.
+
+        What costs more than the best so far is given up on the way, so that further tries cost little.
+        """
+        best: dict[int, float] = {}
+        least = MUCH
+        for attempt in range(tries):
+            felt = self._disturbed(toll) if attempt else toll
             for way, weight in itertools.product(ways, WEIGHTS):
-                steps = self._steps(p, way, up, down, known, disturbed, max(1, int(weight * typical)))
-                found += [steps] if steps else []
-            if found:
-                break
-        return min(found, key=lambda steps: int(toll[list(steps)].sum()), default={})
+                purse = int(felt[list(best)].sum()) if best else MUCH
+                steps = self._steps(p, way, up, down, known, felt, max(1, int(weight * typical)), purse)
+                price = int(toll[list(steps)].sum()) if steps else MUCH
+                if price < least:
+                    best, least = steps, price
+        return best
+
+    def _disturbed(self, toll: Ints) -> Ints:
+        return (toll * self._random.uniform(*DISTURBED, len(toll))).astype(np.int64)
 
     def _steps(
-        self, p: int, sign: int, up: Bytes, down: Bytes, known: Iterable[int], toll: Ints, weight: int
+        self,
+        p: int,
+        sign: int,
+        up: Bytes,
+        down: Bytes,
+        known: Iterable[int],
+        toll: Ints,
+        weight: int,
+        purse: int = MUCH,
     ) -> dict[int, float]:
         still = np.fromiter(known, dtype=np.int64)
         kept = up[still], down[still]
         up[still] = down[still] = 0
         free = bool((up if sign > 0 else down)[p])
         moves = (
-            _search(p, sign, self._graph, up, down, toll, weight, self._y, self._residual, self._rows).tolist()
+            _search(p, sign, self._graph, up, down, toll, weight, purse, self._y, self._residual, self._rows).tolist()
             if free
             else []
         )

@@ -20,15 +20,17 @@ from disclosure.suppress.master import Master
 from disclosure.suppress.nearby import Nearby
 from disclosure.suppress.pattern import Question
 from disclosure.suppress.problem import Insider, Objective, Problem, pose
-from disclosure.suppress.quick import LARGE, Quick, QuickMender
+from disclosure.suppress.quick import Quick, QuickMender
 from disclosure.suppress.system import Bools, System
 from schemas.errors import DisclosureRefused
 
+LARGE, HURRIED = 6_000, 1_000  # cells, and cells per second given, beyond which only chains are sought
 LONGEST = 40  # equations longer than this give no companion rows: they hardly bind and fill the master
 NEAR_RELAXED = (30, 120, 3_000)  # equations around a primary that are looked at for the linear relaxation
 FEW = 0.05  # share of primaries with new covers below which only those are looked at again
 RELAXED_SHARE = 0.2  # of the time for the linear relaxation
 SHARPEN_SHARE = 0.4  # of what is left, in a large system: covers for patterns in whole numbers before the first repair
+MEND_SHARE = 0.5  # of what is left: how long repairs by chains are sought thoroughly
 SLICE = 0.08  # of the time: the first search in whole numbers, and the first search nearby
 LONGER = 1.5  # how much longer the next search in whole numbers may take when one did not finish
 ASKED = 2  # questions per primary that become covers in one round: the rest mostly give the same ones
@@ -64,7 +66,8 @@ def choose(
     A first one is sought whatever the time; the time is for cheaper ones.
     """
     started = time.monotonic()
-    search = _Search(pose(system, objective, insider, down, up), started + seconds)
+    alone = system.size > min(LARGE, HURRIED * seconds)
+    search = _Search(pose(system, objective, insider, down, up), started + seconds, alone)
     search.run()
     if search.cost == float("inf"):
         raise DisclosureRefused("No safe pattern of blanks was found: merge categories, or allow more time.")
@@ -76,7 +79,7 @@ def choose(
 class _Search:
     """Best safe pattern so far, and the bound."""
 
-    def __init__(self, problem: Problem, deadline: float) -> None:
+    def __init__(self, problem: Problem, deadline: float, alone: bool) -> None:
         self.problem, self.deadline, self.judge = problem, deadline, judge_of(problem)
         self.floor = Floor(problem)
         self.pool = Pool(problem)
@@ -84,7 +87,7 @@ class _Search:
         rows = companions(problem, LONGEST)
         self.master = Master(self.pool, rows)
         self.separator = Separator(self.pool)
-        self.chains = Chains(problem)
+        self.chains = Chains(problem, alone=alone)
         self.mender = QuickMender(problem, self.chains)
         self.nearby = Nearby(self.pool, rows, self.separator, self.mender)
         self.best = Quick(problem, problem.must, self.chains)
@@ -105,7 +108,7 @@ class _Search:
         """Relax; then choose in whole numbers and search nearby in turn, until nothing is violated or the time is up."""
         share = self.left() * SLICE
         self._relax(time.monotonic() + self.left() * RELAXED_SHARE)
-        if self.problem.system.size > LARGE:
+        if self.chains.alone:
             self._sharpen(time.monotonic() + self.left() * SHARPEN_SHARE)
         while True:
             start = None if self.cost == float("inf") else self.best.blank
@@ -186,6 +189,7 @@ class _Search:
 
     def _finish(self, pattern: Quick, exposed: list[Question]) -> bool:
         """Repair until nobody learns anything, trim, and keep what is cheapest; False when the judge lets nothing pass."""
+        self.mender.until = time.monotonic() + self.left() * MEND_SHARE
         while exposed:
             self.mender.mend(pattern, exposed)
             exposed = pattern.exposed()

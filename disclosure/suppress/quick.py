@@ -19,9 +19,12 @@ from disclosure.suppress.system import Bools
 
 SCALES = ((30, 150), (250, 600), (1_000, 2_400))  # equations that may hold a cell still, then blanks that may move it
 SHORT = 0.05  # by how much a shift must fall short of what was asked
-LARGE = 6_000  # cells beyond which what no chain moves counts as held: safe, a little dear, and a hundred times faster
 UNITS = 64  # in which the price of a typical cell is counted while a cheap chain is sought
 DEAREST = 1 << 40
+TRIES, HURRIED_TRIES = (
+    32,
+    5,
+)  # chains sought for a repair, of which the cheapest is taken: while there is time, and afterwards
 AROUND = 6_400  # cells near a primary for a repair of a large system
 KEPT = 12  # movements that a primary keeps of those found for others
 
@@ -98,7 +101,7 @@ class Quick(Pattern):
                 steps = self.chains.find(p, way, up, down, known)
                 if steps:
                     return Movement(steps, float(len(steps)), True)
-        if self.problem.system.size > LARGE and 1 in map(abs, ways):
+        if self.chains.alone and 1 in map(abs, ways):
             return None
         if len(self.cells) > WHOLE:
             for equations, most in SCALES:
@@ -178,6 +181,7 @@ class QuickMender(Mender):
     def __init__(self, problem: Problem, chains: Chains) -> None:
         super().__init__(problem)
         self.chains, system = chains, problem.system
+        self.until = 0.0  # in time.monotonic() seconds: how long repairs may be sought thoroughly
         everything = ~problem.never
         self.open = {
             wide: room(problem, everything, system.values if wide else (system.values - system.lower).clip(0))
@@ -189,7 +193,7 @@ class QuickMender(Mender):
     def _within(self, p: int, wide: bool) -> Iterator[Mover]:
         """Many cells near p first: what no chain moves needs a large movement."""
         system = self.problem.system
-        if system.size <= LARGE:
+        if not self.chains.alone:
             yield from super()._within(p, wide)
             return
         falls = system.values if wide else (system.values - system.lower).clip(0)
@@ -201,7 +205,7 @@ class QuickMender(Mender):
 
     def mend(self, pattern: Pattern, questions: Iterable[Question], avoid: frozenset[int] = frozenset()) -> None:
         """Grow `pattern` until it answers all `questions` without `avoid`. DisclosureRefused when one has no answer."""
-        if self.problem.system.size <= LARGE or avoid:
+        if not self.chains.alone or avoid:
             super().mend(pattern, questions, avoid)
             return
         toll = np.minimum(1 + self.problem.cost * self.unit, DEAREST).astype(np.int64)
@@ -213,7 +217,8 @@ class QuickMender(Mender):
             ways = (step,) if step else (1, -1)
             up, down = self.open[bool(step)]
             known = self.problem.known(coalition)
-            steps = self.chains.cheapest(p, ways, up, down, known, toll_now, UNITS) if abs(ways[0]) == 1 else {}
+            tries = TRIES if time.monotonic() < self.until else HURRIED_TRIES
+            steps = self.chains.cheapest(p, ways, up, down, known, toll_now, UNITS, tries) if abs(ways[0]) == 1 else {}
             if not steps:
                 super().mend(pattern, [question])
                 continue
