@@ -55,3 +55,17 @@ def link(quick: QuickOption = False, json: JsonOption = None) -> None:
     report(rows, json)
     for sentence in absent:
         typer.echo(sentence)
+
+
+@bench_app.command()
+def scale(
+    quick: QuickOption = False,
+    people: Annotated[
+        int | None, typer.Option(min=1, help="The largest number of people to try; 10,000,000 if not given.")
+    ] = None,
+    json: JsonOption = None,
+) -> None:
+    """Take registers of 10,000 to 10,000,000 people through every step, here and on a local Spark cluster: what grows how."""
+    from benchmarks.scale.run import scale_rows
+
+    report(scale_rows(quick=quick, most=people), json)

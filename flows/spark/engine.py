@@ -78,6 +78,13 @@ class SparkEngine:
         work = collected(order, {name: _mine(parts).schema for name, parts in tables.items()}, *self._sent(given))
         return SparkParts(together.mapInArrow(work, _ROWS), step.gives)
 
+    def shuffled(self) -> int:
+        """Bytes written for shuffles since the session began."""
+        java = self._session.sparkContext._jsc
+        assert java is not None
+        executors = java.sc().statusStore().executorList(False)
+        return sum(int(executors.apply(place).totalShuffleWrite()) for place in range(executors.size()))
+
     def settings(self) -> dict[str, str]:
         """What the session was opened with, the secret included."""
         return dict(self._session.sparkContext.getConf().getAll())
