@@ -45,7 +45,7 @@ def spark(has_java: None, kernels_for_executors: None, folder: Path) -> Iterator
     assert not folder.exists()
 
 
-def until(holds: Callable[[], object], seconds: float = 60) -> None:
+def until(holds: Callable[[], object], seconds: float = 240) -> None:
     """Wait for something that another process does."""
     end = time.monotonic() + seconds
     while not holds():
