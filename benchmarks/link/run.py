@@ -1,8 +1,8 @@
-"""`schakel bench link`: kernel, encoder and quality, each beside its targets and its peers."""
+"""`schakel bench link`: kernel and encoder, size, quality and honest intervals, each beside its targets and its peers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,11 +21,13 @@ QUICK_SEEDS = range(1, 4)
 TRUTH = Path(__file__).resolve().parents[2] / "tests" / "reference" / "nr2015" / "true_links.csv"
 
 
-def link_rows(*, quick: bool) -> tuple[list[Row], list[str]]:
-    """All rows, and sentences about what could not be compared. quick: no peers, no network, smaller files."""
-    absent: list[str] = []
-    rows = [*_speed(absent, quick=quick), *_quality(absent, quick=quick)]
-    return rows, list(dict.fromkeys(absent))
+def link_rows(*, quick: bool, parts: Collection[str]) -> Iterator[tuple[str, list[Row], list[str]]]:
+    """Part by part its rows, and sentences about what could not be compared. quick: no peers, no network, smaller files."""
+    made = {"speed": _speed, "scale": _scale, "quality": _quality, "coverage": _coverage}
+    for part in (part for part in made if part in parts):
+        absent: list[str] = []
+        rows = list(made[part](absent, quick=quick))
+        yield part, rows, list(dict.fromkeys(absent))
 
 
 def _speed(absent: list[str], *, quick: bool) -> Iterator[Row]:
@@ -34,6 +36,9 @@ def _speed(absent: list[str], *, quick: bool) -> Iterator[Row]:
     yield from encoding_rows(half, absent, peers=not quick, people=5_000 if quick else 50_000)
     with TemporaryDirectory() as folder:
         yield large_row(Path(folder) / "large", 20_000 if quick else 100_000)
+
+
+def _scale(absent: list[str], *, quick: bool) -> Iterator[Row]:
     yield from scale_rows(absent, people=5_000 if quick else 1_000_000)
 
 
@@ -44,13 +49,16 @@ def _quality(absent: list[str], *, quick: bool) -> Iterator[Row]:
     else:
         absent.append("The truth of the reference registers lies beside the sources only, so they are not compared.")
     yield from quality_rows(two_files(half_overlap()), absent, peers=not quick)
-    rldata = None if quick else _rldata(absent)
     if not quick:
         yield from quality_rows(two_files(febrl4()), absent, peers=True)
         yield from quality_rows(one_file(febrl3()), absent, peers=True)
+        rldata = _rldata(absent)
         if rldata is not None:
             yield from quality_rows(one_file(rldata), absent, peers=True)
-    yield from coverage_rows(febrl4(), rldata, QUICK_SEEDS if quick else SEEDS)
+
+
+def _coverage(absent: list[str], *, quick: bool) -> Iterator[Row]:
+    yield from coverage_rows(febrl4(), None if quick else _rldata(absent), QUICK_SEEDS if quick else SEEDS)
 
 
 def _rldata(absent: list[str]) -> Duplicates | None:
