@@ -70,7 +70,8 @@ def link(blobs: dict[str, bytes]) -> dict[str, bytes]:
         if not set(table.column_names) <= allowed:
             raise InputRefused(f"The linkage file of {bron} has a column that no linkage file has; encode it again.")
     known = unpack_table(blobs["known"]) if "known" in blobs else None
-    links = link_files(files, LinkParameters(), known)
+    verdicts = unpack_table(blobs["verdicts"]) if "verdicts" in blobs else None
+    links = link_files(files, LinkParameters(), known, verdicts)
     answer = {name: pack_table(getattr(links, name)) for name in LINK_TABLES}
     return answer | {"quality": pack_json(links.quality)}
 

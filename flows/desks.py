@@ -86,11 +86,12 @@ class LinkDesk:
         with suppress(BrokenPipeError):  # said when it is asked
             send(self.input, {LINKAGE + bron: blob for bron, blob in linkage.items()})
 
-    def link(self, known: pa.Table | None) -> Links:
-        """Persons of what was given; `known`: the map of person ids of before."""
+    def link(self, known: pa.Table | None, verdicts: pa.Table | None = None) -> Links:
+        """Persons of what was given; `known`: the map of person ids of before; `verdicts`: what a clerk said of pairs."""
         from linkage.link import Links  # here, because the encode desk imports this module and has no use for a linker
 
-        question = {} if known is None else {"known": pack_table(known)}
+        asked = {"known": known, "verdicts": verdicts}
+        question = {name: pack_table(table) for name, table in asked.items() if table is not None}
         answer = _ask("link", self._child, self.input, question, self._at)
         self._answered = True
         tables = {name: unpack_table(answer[name]) for name in LINK_TABLES}

@@ -34,6 +34,7 @@ from linkage.keys import create_key, load_key
 from linkage.link import LinkParameters, Links, links_file
 from linkage.package import packages_in, read_manifest, read_package, write_package
 from linkage.records import PAIRS_PER_SECOND, comparisons
+from linkage.review import read_verdicts
 from schemas.catalogue import load_catalogue
 from schemas.errors import UsageError
 from schemas.quarantine import QuarantineLimit, write_quarantine
@@ -57,14 +58,17 @@ def write_exact_tables(study_ref: str, data: Path, out: Path, engine: str = LOCA
         return len(tables)
 
 
-def write_links(study_ref: str, data: Path, out: Path, report: Path | None = None, engine: str = LOCAL) -> int:
+def write_links(
+    study_ref: str, data: Path, out: Path, report: Path | None = None, verdicts: Path | None = None, engine: str = LOCAL
+) -> int:
     """`out`: bron, sleutel, person_id, weight, one row per record, 0600; returns the rows. A leaf records it.
 
-    report: a folder for what `flows.link_report` writes.
+    report: a folder for what `flows.link_report` writes; verdicts: its review.csv, filled in by a clerk.
     """
     if out.is_dir():
         raise UsageError(f"{out} is a folder; name the Parquet file to write.")
-    with _linked(study_ref, data, engine, with_keys=True) as (job, state, encoded, links):
+    said = None if verdicts is None else read_verdicts(verdicts)
+    with _linked(study_ref, data, engine, with_keys=True, verdicts=said) as (job, state, encoded, links):
         if report is not None:
             _report(report, job, state, encoded, links)
         table = links_file(links, encoded.keys)
@@ -73,7 +77,7 @@ def write_links(study_ref: str, data: Path, out: Path, report: Path | None = Non
         note_outputs(state, "links", [out])
         write_private(out, content)
         digest = _digest(state.keys(job.study.id).derive("links file", ""), content)
-        body: dict[str, object] = {"registers": sorted(encoded.keys), "file": digest}
+        body: dict[str, object] = {"registers": sorted(encoded.keys), "file": digest} | _said(said)
         state.append("links_exported", body, job.study.id)
         return int(table.num_rows)
 
@@ -133,6 +137,7 @@ def link_packages(
     agencies: list[Path],
     out: Path,
     report: Path | None = None,
+    verdicts: Path | None = None,
     engine: str = LOCAL,
 ) -> int:
     """`out` as `write_links` makes it, from packages: `sleutel` is the keyed record pseudonym in hex; returns the rows.
@@ -141,6 +146,7 @@ def link_packages(
     """
     if out.is_dir():
         raise UsageError(f"{out} is a folder; name the Parquet file to write.")
+    said = None if verdicts is None else read_verdicts(verdicts)
     study = load_study(study_ref)
     packages = [package for folder in folders for package in packages_in(folder)]
     with open_state(Settings.from_environment(engine=engine), create=True) as state:
@@ -155,7 +161,7 @@ def link_packages(
             if bron in files:
                 raise UsageError(f"{package} is a second package of {bron}; give one package per register.")
             files[bron] = table
-        links = _linked_apart(state, study.id, files)
+        links = _linked_apart(state, study.id, files, said)
         if report is not None:
             _private(report)
             catalogue = load_catalogue(resource(study_ref, "catalogue", study.catalogue), study.years)
@@ -170,9 +176,13 @@ def link_packages(
         write_private(out, content)
         state.append("links_made", {"registers": sorted(files)} | _apart(key_id), study.id)
         digest = _digest(_desk_secret(state), content)
-        body: dict[str, object] = {"registers": sorted(files), "file": digest}
+        body: dict[str, object] = {"registers": sorted(files), "file": digest} | _said(said)
         state.append("links_exported", body, study.id)
         return int(table.num_rows)
+
+
+def _said(verdicts: pa.Table | None) -> dict[str, object]:
+    return {} if verdicts is None else {"verdicts": verdicts.num_rows}
 
 
 def _apart(key_id: str) -> dict[str, object]:
@@ -189,7 +199,7 @@ def _expected_key(state: State, study: str) -> str | None:
     return used[-1] if used else None
 
 
-def _linked_apart(state: State, study: str, files: dict[str, pa.Table]) -> Links:
+def _linked_apart(state: State, study: str, files: dict[str, pa.Table], verdicts: pa.Table | None) -> Links:
     """Link at the link desk. Its map of person ids is sealed under a secret of its own: it has no study secret."""
     secret = state.settings.keys_folder / "link-desk.key"
     if not secret.exists():
@@ -201,7 +211,7 @@ def _linked_apart(state: State, study: str, files: dict[str, pa.Table]) -> Links
     doing = f"Comparing {pairs:,} pairs of records, within some {minutes:,} minute(s)"
     with Progress(f"Schakel: packages of {study}").step(doing), LinkDesk(state.place()) as desk:
         desk.give({bron: pack_table(table) for bron, table in files.items()})
-        links = desk.link(None if stored is None else unpack_table(stored))
+        links = desk.link(None if stored is None else unpack_table(stored), verdicts)
     memo.keep_persons(pack_table(links.known))
     return links
 
@@ -219,7 +229,9 @@ def _digest(key: bytes, content: bytes) -> str:
 
 
 @contextmanager
-def _linked(study_ref: str, data: Path, engine: str, *, with_keys: bool) -> Iterator[tuple[Job, State, Encoded, Links]]:
+def _linked(
+    study_ref: str, data: Path, engine: str, *, with_keys: bool, verdicts: pa.Table | None = None
+) -> Iterator[tuple[Job, State, Encoded, Links]]:
     """Read, encode and link as a run does, without its flow: nothing is published, so nothing has to be resumed."""
     settings = Settings.from_environment(engine=engine)
     job = make_job(study_ref, data, settings)
@@ -229,7 +241,7 @@ def _linked(study_ref: str, data: Path, engine: str, *, with_keys: bool) -> Iter
             encoded = registers.encode(job, state, desk, with_keys=with_keys)
             said.append(f"{encoded.quarantine.num_rows} row(s) set aside, see {registers.quarantine_file(job, state)}")
         with progress.step("Recognising people across registers, without names"):
-            links = registers.link(job, state, desk)
+            links = registers.link(job, state, desk, verdicts)
         yield job, state, encoded, links
 
 

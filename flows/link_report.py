@@ -2,7 +2,7 @@
 
 DIR/report.html    estimates, weights, linked shares, intervals of the linked tables
 DIR/report.json    the same for programs
-DIR/review.csv     pairs in doubt, masked: how they agree, field by field
+DIR/review.csv     pairs in doubt, masked: how they agree, field by field; filled in, it comes back by --verdicts
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def linkage_report(
         "recall_without_number": quality.get("recall_without_number"),
         "conflicts": quality["conflicts"],
         "in_doubt": links.review.num_rows,
+        "clerical": quality.get("clerical"),
         "model_refused": quality.get("em_refused", ""),
         "waterfalls": quality.get("waterfalls", {}),
         "linked_shares": [asdict(share) for share in shares],
@@ -88,6 +89,8 @@ def page(report: Report, catalogue: Catalogue) -> str:
         parts.append(
             f"<p>The fitted model was refused ({escape(report['model_refused'])}); the starting values were used.</p>"
         )
+    if report["clerical"] is not None:
+        parts += ["<h2>What the clerk decided</h2>", _clerical(report["clerical"])]
     for pair, steps in report["waterfalls"].items():
         parts += [f"<h2>Weights: {escape(pair)}</h2>", _waterfall(pair, steps)]
     parts += ["<h2>Who gets linked</h2>", _shares(report["linked_shares"])]
@@ -118,6 +121,23 @@ def _estimate(part: Mapping[str, float] | None) -> str:
         return "cannot be estimated"
     shown = "> 99.9" if part["estimate"] > 0.999 else f"{100 * part['estimate']:.1f}"
     return f"{shown} % ({100 * part['low']:.1f} to {100 * part['high']:.1f})"
+
+
+def _clerical(said: Mapping[str, Any]) -> str:
+    found = said["asked"] - said["not_found"]
+    rows = [
+        (what, f"{part['counted']} of {part['out_of']}", f"{100 * part['low']:.0f} to {100 * part['high']:.0f} %")
+        for what, part in (
+            ("linked by the model, and one person", said["linked_and_same"]),
+            ("not linked by the model, but one person", said["not_linked_but_same"]),
+        )
+        if part is not None
+    ]
+    return (
+        f"<p>{said['asked']} verdicts, {found} of them on pairs that are here; these pairs are linked or kept apart as the clerk "
+        "said, so they are no errors any more. The shares hold for pairs in doubt that nobody looked at, if the clerk's were "
+        "chosen without looking at them. Estimates above are those of the model alone.</p>"
+    ) + _table(("pairs in doubt", "verdicts", "95 % interval"), rows)
 
 
 def _waterfall(pair: str, steps: Mapping[str, float]) -> str:

@@ -35,13 +35,13 @@ def quarantine_file(job: Job, state: State) -> Path:
     return state.store.folder("quarantine") / f"{job.study.id}.csv"
 
 
-def link(job: Job, state: State, desk: LinkDesk) -> Links:
+def link(job: Job, state: State, desk: LinkDesk, verdicts: pa.Table | None = None) -> Links:
     """Persons per row, of the linkage files that the link desk was given; the map of earlier years goes in, and comes back
     longer.
     """
     memo = state.memo(job.study.id)
     stored = memo.persons()
-    links = desk.link(None if stored is None else unpack_table(stored))
+    links = desk.link(None if stored is None else unpack_table(stored), verdicts)
     memo.keep_persons(pack_table(links.known))
     return links
 

@@ -26,6 +26,7 @@ from linkage.outcome import (
 from linkage.records import alike
 from linkage.resolve import NO_PERSON, Edges, Entities, pair_ends, pair_keys, person_ids, resolve, weights_of
 from linkage.subjects import plausible
+from linkage.verdicts import decided
 from linkage.views import Index, Views, in_order, load_views, words_of
 from schemas.errors import InputRefused
 
@@ -59,8 +60,8 @@ class Links:
     persons        token, bron, person_id int64, weight float64 (bits), rule, cluster int64: one row per input row.
     deterministic  token, person_id: by number only, from a person's own rows (public noisy tables).
     known          record, person_id: the stable map, to be kept encrypted and given back next time.
-    review         left, right (tokens), posterior, levels: the grey band, and equal numbers of rows that cannot be one
-                   person (`subject=conflict`, posterior 0); never a value.
+    review         left, right (tokens), posterior, levels, pair (its mark, `linkage.verdicts`): the grey band, and equal
+                   numbers of rows that cannot be one person (`subject=conflict`, posterior 0); never a value.
     quality        counts and estimates of the errors (`linkage.evaluate`), no record values.
     uncertain      left, right (a token of each record), probability: what `linkage.draws` draws from.
     """
@@ -73,8 +74,13 @@ class Links:
     uncertain: pa.Table = dataclass_field(default_factory=lambda: UNCERTAIN.empty_table())
 
 
-def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Table | None) -> Links:
-    """Persons over all registers. InputRefused when a linkage file or the known map has another layout."""
+def link(
+    linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Table | None, verdicts: pa.Table | None = None
+) -> Links:
+    """Persons over all registers; `verdicts`: what a clerk said of pairs in doubt (`linkage.verdicts`).
+
+    InputRefused when a linkage file, the known map or the verdicts have another layout.
+    """
     scheme = scheme_of(linkage, parameters.scheme)
     views = load_views(linkage, scheme)
     # A caller that keeps no linkage file needs the memory of one only.
@@ -85,6 +91,12 @@ def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Tab
     sure, conflicts = _by_number(views, scheme)
     rules = Rules(parameters.unique, parameters.threshold, parameters.grey, parameters.within)
     judged = judge(views, scheme, rules, sure)
+    review = review_table(judged, conflicts, views, records)
+    clerical: dict[str, object] = {}
+    if verdicts is not None:
+        after = decided(verdicts, judged, conflicts, records, entities, parameters.threshold)
+        judged, entities, clerical = after.judged, after.entities, after.quality
+        review = review.filter(pc.invert(pc.is_in(review["pair"], value_set=verdicts["pair"].combine_chunks())))
     edges = _edges(judged, parameters.threshold, sure)
     weights = weights_of(entities, edges, judged.left, judged.right, judged.weight, judged.absent)
     persons = resolve(edges, entities, weights)
@@ -94,8 +106,8 @@ def link(linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Tab
         persons=persons_table(views, persons, ids, conflicts),
         deterministic=deterministic_table(views, records, subjects, sure, conflicts, entities),
         known=known_table(known, records, ids),
-        review=review_table(judged, conflicts, views),
-        quality=counts | {"profile": scheme.profile} | judged.quality,
+        review=review,
+        quality=counts | {"profile": scheme.profile} | judged.quality | clerical,
         uncertain=uncertain_table(judged, sure, views),
     )
 

@@ -20,12 +20,16 @@ from linkage.resolve import (
     pair_keys,
     resolve,
 )
+from linkage.verdicts import MARK, marks
 from linkage.views import Index, Views, in_order, words_of
 
 KNOWN = pa.schema([("record", pa.binary(32)), ("person_id", pa.int64())])
 REVIEW = pa.schema(
-    [("left", pa.binary(16)), ("right", pa.binary(16)), ("posterior", pa.float64()), ("levels", pa.string())]
-)
+    [
+        ("left", pa.binary(16)), ("right", pa.binary(16)), ("posterior", pa.float64()), ("levels", pa.string()),
+        ("pair", pa.binary(MARK)),
+    ]
+)  # fmt: skip
 UNCERTAIN = pa.schema([("left", pa.binary(16)), ("right", pa.binary(16)), ("probability", pa.float64())])
 # Pairs less probable than this are left out of the draws: all of them together are less than one link.
 NEGLIGIBLE = 1e-3
@@ -107,15 +111,19 @@ def known_table(known: pa.Table | None, records: pa.Array, ids: Index) -> pa.Tab
     return both.take(pa.array(order[newest]))
 
 
-def review_table(judged: Judged, conflicts: Index, views: dict[str, Views]) -> pa.Table:
-    """Pairs for clerical review: a token of each side, the posterior, and the level names per field; never a value."""
+def review_table(judged: Judged, conflicts: Index, views: dict[str, Views], records: pa.Array) -> pa.Table:
+    """Pairs for clerical review: a token of each side, the posterior, the level names per field, and the pair's mark; never
+    a value.
+    """
     rows = np.array(list(judged.levels), dtype=np.int64)
     tokens = _first_tokens(views)
     ends = zip((judged.left[rows], judged.right[rows]), pair_ends(conflicts), strict=True)
     words = [*judged.levels.values(), *[f"{SUBJECT}=conflict"] * len(conflicts)]
     posterior = np.concatenate([judged.posterior[rows], np.zeros(len(conflicts))])
-    sides = [tokens.take(pa.array(np.concatenate(side))) for side in ends]
-    return pa.table([*sides, pa.array(posterior), pa.array(words, pa.string())], schema=REVIEW)
+    left, right = (np.concatenate(side) for side in ends)
+    sides = [tokens.take(pa.array(side)) for side in (left, right)]
+    names = marks(left, right, records)
+    return pa.table([*sides, pa.array(posterior), pa.array(words, pa.string()), names], schema=REVIEW)
 
 
 def uncertain_table(judged: Judged, sure: Index, views: dict[str, Views]) -> pa.Table:

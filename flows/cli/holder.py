@@ -62,6 +62,10 @@ def link(
             help="Also write how good the links are, and the pairs in doubt, masked for a clerk.",
         ),
     ] = None,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option("--verdicts", metavar="FILE", help="The report's review.csv with a clerk's `ja` or `nee` in it."),
+    ] = None,
     engine: EngineOption = "local",
     i_am_the_data_holder: HolderOption = False,
 ) -> None:
@@ -70,9 +74,9 @@ def link(
     from flows.exact import link_packages, write_links
 
     if data is not None and not package:
-        rows = write_links(study, data, out, report, engine)
+        rows = write_links(study, data, out, report, verdicts, engine)
     elif package and data is None:
-        rows = link_packages(study, package, agency or [], out, report, engine)
+        rows = link_packages(study, package, agency or [], out, report, verdicts, engine)
     else:
         raise UsageError("Give either --data with the extracts or --package with what agencies encoded.")
     typer.echo(f"{rows} records linked in {out}: not safe to share.")
