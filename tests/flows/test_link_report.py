@@ -63,7 +63,7 @@ def _blanked(table: ExactTable, least: int) -> ProtectedTable:
 def test_the_clerk_sees_levels_and_no_value(world):
     table = review_file(world.links)
     assert table.num_rows == world.links.review.num_rows > 0
-    assert table.column_names[:4] == ["paar", "links", "rechts", "kans"]
+    assert table.column_names[:5] == ["paar", "kenmerk", "links", "rechts", "kans"]
     assert table.column_names[-1] == "oordeel"
     assert set(table.column("oordeel").to_pylist()) == {""}
     sink = pa.BufferOutputStream()
