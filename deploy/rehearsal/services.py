@@ -60,12 +60,12 @@ class Services:
             end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start(self, name: str, *command: str, without: str = "") -> subprocess.Popen[bytes]:
+    def start(self, name: str, *command: str, **own: str) -> subprocess.Popen[bytes]:
         """A process group of its own with its output in `<name>.log`; killed at the end if it still runs.
 
-        without     a variable of the environment that it does not get.
+        own     variables of the environment that only it gets, or gets otherwise.
         """
-        environment = {key: value for key, value in self.environment.items() if key != without}
+        environment = self.environment | own
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command, env=environment, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
@@ -213,9 +213,13 @@ def prefect_server(services: Services) -> str:
         "PREFECT_SERVER_API_AUTH_STRING": password,
         "PREFECT_API_AUTH_STRING": password,
     }
+    own = {
+        "PYTHONPATH": str(ROOT / "deploy" / "prefect_server"),
+        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "event_order",
+    }
     services.start(
         "prefect-server", _server_python(), "-m", "prefect", "server", "start", "--host", LOCAL, "--port", str(port),
-        "--no-ui", without="PYTHONPATH",
+        "--no-ui", **own,
     )  # fmt: skip
     address = services.environment["PREFECT_API_URL"]
     wait_until(lambda: status(f"{address}/health") == 200, SERVER_SECONDS, "the Prefect server answers")

@@ -114,3 +114,12 @@ def test_prefects_settings_are_the_same_everywhere() -> None:
     image = (ROOT / "deploy" / "container" / "Containerfile").read_text()
     wanted = {f"{name}={value}" for name, value in shared.items() if name != "PREFECT_CLI_PROMPT"}
     assert {setting for setting in wanted if setting not in image} == set()
+
+
+def test_the_server_finds_its_order_of_events_in_unit_and_image() -> None:
+    assert (ROOT / "deploy" / "prefect_server" / "event_order.py").is_file()
+    ours = {"PYTHONPATH=/opt/schakel/deploy/prefect_server", "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING=event_order"}
+    assert ours <= set(_service(SYSTEMD / "schakel-prefect.service")["Environment"].splitlines())
+    image = (ROOT / "deploy" / "container" / "Containerfile").read_text()
+    server = image.partition(" AS prefect")[2].partition("\nFROM ")[0]
+    assert {setting for setting in ours if setting not in server} == set()
