@@ -262,6 +262,10 @@ class Heard:
     posts: list[dict[str, str]] = field(default_factory=list)
     mails: list[str] = field(default_factory=list)
 
+    def mail_about(self, run: str) -> str:
+        """The first mail that names a run; empty where none came yet."""
+        return next((mail for mail in self.mails if run in mail), "")
+
 
 def listeners(services: Services) -> Heard:
     """A webhook and a mail relay on 127.0.0.1; the environment then names both."""

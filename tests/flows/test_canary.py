@@ -46,6 +46,8 @@ def test_a_failing_run_leaves_no_trace_either(command: Command, tmp_path: Path, 
     assert len(done.stderr.strip().splitlines()[-1]) < 300
     assert canaries.found_in(left) == []
     assert not list((left / "out").rglob("manifest.json"))
+    assert list(left.rglob("prefect.db"))
+    assert [path for path in left.rglob("storage/*") if path.is_file()] == [], "Prefect pickles what a flow raises"
 
 
 def test_the_search_finds_what_it_should(tmp_path: Path) -> None:
