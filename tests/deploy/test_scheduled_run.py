@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+from prefect.client.schemas.objects import State
 from prefect.concurrency._asyncio import ConcurrencySlotAcquisitionError
 
 from flows import runs, scheduled
@@ -20,6 +21,16 @@ Tried = Callable[..., int]
 @contextmanager
 def _free(*_: object, **__: object) -> Iterator[None]:
     yield
+
+
+def _carried_out() -> None:
+    """As Prefect calls it: a run that failed ends in a state that says the error with its exit code, and carries it."""
+    ended: State[SchakelError] | None = scheduled.scheduled_run.fn("wodc2020", "/deliveries/wodc2020", "/releases")
+    if ended is not None:
+        assert isinstance(ended.data, SchakelError)
+        assert ended.is_failed()
+        assert ended.message == f"{ended.data} (exit {ended.data.exit_code})"
+        raise ended.data
 
 
 @pytest.fixture
@@ -38,7 +49,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> Tried:
         monkeypatch.setattr(scheduled, "propose", propose)
         monkeypatch.setattr(scheduled.time, "sleep", pauses.append)
         try:
-            scheduled.scheduled_run.fn("wodc2020", "/deliveries/wodc2020", "/releases")
+            _carried_out()
         finally:
             run.calls = len(ends) - len(waiting)  # type: ignore[attr-defined]
             assert pauses == [scheduled.PAUSE_SECONDS] * (run.calls - 1)  # type: ignore[attr-defined]
@@ -92,7 +103,7 @@ def test_without_its_place_nothing_runs(
     monkeypatch.setattr(scheduled, "concurrency", taken)
     monkeypatch.setattr(scheduled, "propose", lambda *_: pytest.fail("it ran"))
     with pytest.raises(UsageError, match=word):
-        scheduled.scheduled_run.fn("wodc2020", "/deliveries/wodc2020", "/releases")
+        _carried_out()
     assert asked["strict"] is True
     assert asked["name"] == "schakel-runs"
 
