@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.schakel-setup
 
-.PHONY: setup spark demo test test-all test-long check rehearse audit lock clean
+.PHONY: setup install spark demo test test-all test-long check rehearse audit lock clean
 
 # The environment: hash-locked packages and the project itself; says aloud which system packages are missing
 setup: $(STAMP)
@@ -26,6 +26,13 @@ $(VENV)/.schakel-spark: requirements/spark.txt $(STAMP)
 	@echo "Adding Spark to $(VENV), checked against its hash (once)."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r requirements/spark.txt
 	@touch $@
+
+# What a data holder's machine needs and nothing of the tests: the environments of Schakel and of Prefect's server
+install: .venv-server/.made
+	@echo "Setting up $(VENV): about 150 packages, checked against their hashes (a minute or two)."
+	@$$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/run.txt -r requirements/build.txt
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 
 # Both studies on the reference extracts, end to end, into ./demo
 demo: setup

@@ -123,3 +123,25 @@ def test_the_server_finds_its_order_of_events_in_unit_and_image() -> None:
     image = (ROOT / "deploy" / "container" / "Containerfile").read_text()
     server = image.partition(" AS prefect")[2].partition("\nFROM ")[0]
     assert {setting for setting in ours if setting not in server} == set()
+
+
+def test_commands_by_hand_use_what_the_worker_uses() -> None:
+    """`schakel-do`: another state, database or witness than the worker's would be another ledger."""
+    script = (SYSTEMD / "schakel-do").read_text()
+    assert subprocess.run(["sh", "-n", SYSTEMD / "schakel-do"], check=False).returncode == 0
+    lines = {line.replace("'", "") for line in script.splitlines()}
+    environment = _service(SYSTEMD / "schakel-worker.service")["Environment"].splitlines()
+    shared = {line for line in environment if not line.startswith(("SCHAKEL_KEYS=", "SCHAKEL_LOG="))}
+    assert len(shared) >= 6
+    assert shared - lines == set()
+    assert {"umask 077", "trap 'rm -rf \"$keys\"' EXIT"} <= set(script.splitlines())
+
+
+def test_every_folder_of_a_unit_is_there_before_its_first_command() -> None:
+    made = {line.split()[1] for line in (SYSTEMD / "schakel.tmpfiles.conf").read_text().splitlines() if line[:1] == "d"}
+    for unit in SERVICES:
+        service = _service(unit)
+        if service["User"] == "schakel":
+            assert {f"/var/lib/{name}" for name in service["StateDirectory"].split()} <= made
+            paths = service.get("ReadWritePaths", "").split() + service.get("ReadOnlyPaths", "").split()
+            assert {path.removeprefix("-") for path in paths} <= made

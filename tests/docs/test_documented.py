@@ -22,13 +22,13 @@ BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def written() -> Iterator[Any]:
-    """Every `schakel ...` line of a code block, continued lines joined, comments and assignments taken off."""
+    """Every `schakel ...` and `schakel-do ...` line of a code block, continued lines joined, comments and assignments taken off."""
     for page in PAGES:
         for block in BLOCK.findall(page.read_text(encoding="utf-8")):
             for line in block.replace("\\\n", " ").splitlines():
-                found = re.match(r"\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(schakel .*)", line)
+                found = re.match(r"\s*(?:\$ )?(?:[A-Z_]+=\S+ )*schakel(?:-do)? (.*)", line)
                 if found:
-                    yield pytest.param(found[1], id=f"{page.name}: {found[1][:60]}")
+                    yield pytest.param(f"schakel {found[1]}", id=f"{page.name}: schakel {found[1][:60]}")
 
 
 def test_the_page_of_commands_is_what_the_program_says() -> None:
