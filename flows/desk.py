@@ -24,7 +24,7 @@ def encode(blobs: dict[str, bytes]) -> dict[str, bytes]:
 
     task = unpack_json(blobs["task"])
     study = load_study(task["study"])
-    keys = StudyKeys(load_key(Path(task["key"])), study.id)
+    keys = StudyKeys(load_key(Path(task["key"])), study.family)
     try:
         intake = read_registers(study, Path(task["data"]))
     except QuarantineLimit as error:

@@ -14,9 +14,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from disclosure.states import Release, list_releases
-from flows.packing import unpack_protected
-from flows.protect import SEEN
+from disclosure.states import Release
+from flows.family import editions, joint_catalogue, minded, shown_before
 from flows.published import Edition, Tables, Verdict, Worked, attack_published
 from flows.releases import Found, cells, locate
 from flows.settings import Settings
@@ -24,16 +23,21 @@ from flows.state import State, open_state
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import DisclosureRefused, UsageError
 from schemas.policy import Policy, load_policy
-from schemas.study import load_study, resource, shipped_studies
+from schemas.study import Study, load_study, resource, shipped_studies
 
 SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The study's catalogue and policy as the files here say; `policy_digest` tells whether a release was made by them."""
+    """The study's catalogue and policy as the files here say; `policy_digest` tells whether a release was made by them.
+
+    joint  the catalogue of all that its audience may lay side by side: other studies of the same people included.
+    """
 
     study_ref: str
+    study: Study
+    joint: Catalogue
     catalogue: Catalogue
     policy: Policy
     policy_digest: str
@@ -65,7 +69,7 @@ class Change:
     slightly: int
 
 
-def rules_of(release: Release, study_ref: str | None) -> Rules:
+def rules_of(state: State, release: Release, study_ref: str | None) -> Rules:
     """The rules of a release's study; `study_ref` names the file of a study that does not ship with the package."""
     if study_ref is None and release.study not in shipped_studies():
         raise UsageError(f"The study {release.study} does not ship with Schakel; name its file with --study.")
@@ -74,33 +78,26 @@ def rules_of(release: Release, study_ref: str | None) -> Rules:
     if study.id != release.study:
         raise UsageError(f"{release.id} is of the study {release.study}, not of {study.id}; name its own with --study.")
     policy, digest = load_policy(resource(ref, "policies", study.policy))
-    return Rules(ref, load_catalogue(resource(ref, "catalogue", study.catalogue), study.years), policy, digest)
+    catalogue = load_catalogue(resource(ref, "catalogue", study.catalogue), study.years)
+    return Rules(ref, study, joint_catalogue(catalogue, minded(state, ref, study)), catalogue, policy, digest)
 
 
-def seen_before(state: State, release: Release) -> list[tuple[Release, Tables]]:
-    """What the restricted audience could see of the study before this release, oldest first, from the sealed patterns."""
-    memo = state.memo(release.study)
-    found: list[tuple[Release, Tables]] = []
-    with state.store.reading() as tx:
-        earlier = [r for r in list_releases(tx, release.study) if r.state in SEEN and r.seq < release.seq]
-    for known in earlier:
-        pattern = memo.pattern(known.snapshot, known.policy)
-        if pattern is None:
-            raise DisclosureRefused(
-                f"What {known.id} showed is not in the state store, so nothing can be judged beside it."
-            )
-        found.append((known, unpack_protected(pattern)))
-    return found
+def seen_before(state: State, release: Release, rules: Rules) -> list[tuple[Release, Tables]]:
+    """What the restricted audience could see of these people before this release, in any study, oldest first."""
+    return [*shown_before(state, rules.study_ref, rules.study, before=release.seq)]
+
+
+def laid_together(earlier: Sequence[tuple[Release, Tables]], release: Release, tables: Tables) -> list[Edition]:
+    """The editions that an attacker of `release` holds, what several studies showed of the same registers as one."""
+    return [Edition(snapshot, found) for snapshot, found in editions([*earlier, (release, tables)])]
 
 
 def certain_disclosures(state: State, found: Found, study_ref: str | None) -> int:
     """How many small counts this release gives away, alone or with earlier ones of the same registers."""
-    rules = rules_of(found.release, study_ref)
-    mine = Edition(found.release.snapshot, found.tables("restricted"))
-    same = [
-        Edition(r.snapshot, t) for r, t in seen_before(state, found.release) if r.snapshot == found.release.snapshot
-    ]  # fmt: skip
-    verdict = attack_published([*same, mine], rules.catalogue, lower=rules.lower)
+    release = found.release
+    rules = rules_of(state, release, study_ref)
+    same = [(known, shown) for known, shown in seen_before(state, release, rules) if known.snapshot == release.snapshot]
+    verdict = attack_published(laid_together(same, release, found.tables("restricted")), rules.joint, lower=rules.lower)
     return len(verdict.small(rules.threshold)) + verdict.open
 
 
@@ -135,14 +132,12 @@ def print_difference(settings: Settings, ref_a: str, ref_b: str, study_ref: str 
         first, second = sorted((locate(state, ref_a), locate(state, ref_b)), key=lambda found: found.release.seq)
         if first.release.study != second.release.study:
             raise UsageError("The two releases are of different studies; nothing in them can be compared.")
-        rules = rules_of(second.release, study_ref)
+        rules = rules_of(state, second.release, study_ref)
         console = Console(soft_wrap=False, highlight=False)
         tables = first.tables("restricted"), second.tables("restricted")
-        editions = [
-            Edition(found.release.snapshot, shown) for found, shown in zip((first, second), tables, strict=True)
-        ]
-        alone = [attack_published([edition], rules.catalogue, lower=rules.lower) for edition in editions]
-        both = attack_published(editions, rules.catalogue, lower=rules.lower)
+        shown = [Edition(found.release.snapshot, part) for found, part in zip((first, second), tables, strict=True)]
+        alone = [attack_published([edition], rules.catalogue, lower=rules.lower) for edition in shown]
+        both = attack_published(shown, rules.catalogue, lower=rules.lower)
         small = _by_difference(both, alone, rules.threshold)
         console.print(f"[bold]{first.release.id} -> {second.release.id}[/bold]")
         for line in _findings(first, second, both, small, rules, state):

@@ -76,7 +76,7 @@ def write_links(
         _private(out.absolute().parent)
         note_outputs(state, "links", [out])
         write_private(out, content)
-        digest = _digest(state.keys(job.study.id).derive("links file", ""), content)
+        digest = _digest(state.keys(job.study.family).derive("links file", ""), content)
         body: dict[str, object] = {"registers": sorted(encoded.keys), "file": digest} | _said(said)
         state.append("links_exported", body, job.study.id)
         return int(table.num_rows)
@@ -92,9 +92,9 @@ def write_packages(study_ref: str, data: Path, out: Path, engine: str = LOCAL) -
     if out.exists():
         raise UsageError(f"{out} exists; packages are written into a new folder.")
     with open_state(settings, create=True) as state, one_run_at_a_time(state):
-        state.require_key(job.study.id)
+        state.require_key(job.study.family)
         encoded = _encoded_apart(job, state)
-        keys, signer = state.keys(job.study.id), state.log.key
+        keys, signer = state.keys(job.study.family), state.log.key
         if signer is None:
             raise UsageError("This state folder has no signing key; run `schakel setup` before encoding.")
         _private(out)
@@ -111,7 +111,7 @@ def _encoded_apart(job: Job, state: State) -> Encoded:
     listed = registers.quarantine_file(job, state)
     try:
         encoded = encode_at_desk(
-            job.study_ref, job.data, state.key_file(job.study.id), SEPARATE.profile, state.place()
+            job.study_ref, job.data, state.key_file(job.study.family), SEPARATE.profile, state.place()
         )  # fmt: skip
     except QuarantineLimit as error:
         write_quarantine(error.quarantine, listed)
@@ -124,7 +124,7 @@ def _report(folder: Path, job: Job, state: State, encoded: Encoded, links: Links
     """Shares and intervals need attributes; intervals stand beside what a release of these registers shows."""
     _private(folder)
     exact = tabulate(encoded.attributes, links.persons, job.study, job.catalogue)
-    pattern = state.memo(job.study.id).pattern(str(encoded.facts["snapshot"]), job.policy_digest)
+    pattern = state.memo(job.study.family).pattern(str(encoded.facts["snapshot"]), job.policy_digest)
     shown = {} if pattern is None else unpack_protected(pattern)
     spread = spread_of(job, encoded.attributes, links, exact) if shown else {}
     shares = linked_shares(encoded.attributes, links.persons, job.catalogue.vocabulary.variables["leeftijd"])
@@ -154,14 +154,14 @@ def link_packages(
             trusted = known_keys(tx)
         trusted += [key for path in agencies for key in load_public_keys(path)]
         signers = [Ed25519PublicKey.from_public_bytes(key) for key in trusted]
-        key_id = _expected_key(state, study.id) or read_manifest(packages[0], signers).key_id
+        key_id = _expected_key(state, study.family) or read_manifest(packages[0], signers).key_id
         files: dict[str, pa.Table] = {}
         for package in packages:
-            bron, table = read_package(package, study.id, key_id, SEPARATE.profile, signers)
+            bron, table = read_package(package, study.family, key_id, SEPARATE.profile, signers)
             if bron in files:
                 raise UsageError(f"{package} is a second package of {bron}; give one package per register.")
             files[bron] = table
-        links = _linked_apart(state, study.id, files, said)
+        links = _linked_apart(state, study.family, files, said)
         if report is not None:
             _private(report)
             catalogue = load_catalogue(resource(study_ref, "catalogue", study.catalogue), study.years)

@@ -24,7 +24,7 @@ from flows.settings import SAFE_ENVIRONMENT, Settings
 from flows.state import State, open_state
 from linkage.keys import load_key
 from schemas.errors import SchakelError
-from schemas.study import shipped_studies
+from schemas.study import head_studies
 
 WORKS_WITH = {
     "prefect": "3.8.8",
@@ -47,7 +47,7 @@ def set_up(settings: Settings) -> Iterator[str]:
         if state.log.key is not None and not public.exists():
             public.write_text(public_pem(state.log.key.public))
         yield f"Public key for auditors: {public}; hand it over in person, a release never vouches for its own key"
-        for study in shipped_studies():
+        for study in head_studies():
             made = state.require_key(study)
             yield f"Study secret {state.key_file(study)}: {'made; back it up apart from the state' if made else 'was there'}"
 

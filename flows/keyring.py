@@ -112,7 +112,7 @@ def rotate_secret(settings: Settings, study_ref: str, data: Path, reason: str) -
     a new snapshot, which is charged and drawn again (docs/log.md).
     """
     job = make_job(study_ref, data, settings)
-    study = job.study.id
+    study = job.study.family
     with open_state(settings) as state, one_run_at_a_time(state):
         _require_operator(state)
         current = state.key_file(study)

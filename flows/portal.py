@@ -19,7 +19,7 @@ from disclosure.noise.plan import plan
 from disclosure.reader import read_table, table_ids
 from disclosure.states import Release, duty_of, move, publish
 from flows.decide import approve_signed, require_certificate
-from flows.difference import Rules, charged, rules_of, seen_before
+from flows.difference import Rules, charged, laid_together, rules_of, seen_before
 from flows.published import Edition, Tables, attack_published
 from flows.releases import folder_of, locate
 from flows.settings import Settings
@@ -87,8 +87,8 @@ class Desk:
         with open_state(self._as(actor), role="checker") as state:
             found = locate(state, release)
             require_certificate(state, found.release)
-            rules = rules_of(found.release, None)
-            earlier = seen_before(state, found.release)
+            rules = rules_of(state, found.release, None)
+            earlier = seen_before(state, found.release, rules)
             tables = found.tables("restricted")
             findings = [
                 *_certificates(state, found.release),
@@ -183,9 +183,9 @@ def _attacks(
     mine = Edition(release.snapshot, tables)
     tries = [("alone", [mine], 0)]
     if earlier:
-        tries.append(("together", [*(Edition(known.snapshot, shown) for known, shown in earlier), mine], len(earlier)))
+        tries.append(("together", laid_together(earlier, release, tables), len(earlier)))
     for how, editions, own in tries:
-        verdict = attack_published(editions, rules.catalogue, lower=rules.lower)
+        verdict = attack_published(editions, rules.joint, lower=rules.lower)
         small = [found for found in verdict.small(rules.threshold) if how == "alone" or found.edition <= own]
         values: dict[str, object] = {"earlier": len(earlier), "blanks": verdict.blanks, "threshold": rules.threshold}
         if not verdict.possible:

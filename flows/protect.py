@@ -12,17 +12,19 @@ from disclosure.memo import keep_certificate
 from disclosure.noise import protect_noisy
 from disclosure.noise.plan import limits
 from disclosure.rounding import RoundingResult, round_tables
-from disclosure.states import list_releases
 from disclosure.suppress import SuppressionResult, suppress_tables
+from flows.family import editions, joint_catalogue, minded, relatives, shown_before
 from flows.job import Job
 from flows.packing import pack_protected, unpack_protected
 from flows.state import State
+from schemas.catalogue import Catalogue
 from schemas.errors import DisclosureRefused, UsageError
+from schemas.policy import load_policy
 from schemas.policy_noise import NoisePolicy
+from schemas.study import resource
 from schemas.tables import STATUS, ExactTable, ProtectedTable
 
 Tables = dict[str, ProtectedTable]
-SEEN = ("approved", "published", "superseded", "withdrawn")
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,24 @@ class Protected:
 
 
 def protect_restricted(
-    job: Job, state: State, exact: Mapping[str, ExactTable], snapshot: str, release: str
+    job: Job,
+    state: State,
+    exact: Mapping[str, ExactTable],
+    beside: Mapping[str, ExactTable],
+    snapshot: str,
+    release: str,
 ) -> Protected:
     """Suppressed or rounded tables: the pattern kept for this snapshot and policy if there is one, else a new one, attacked.
 
+    beside: tables of other studies of the same people, whose small counts must not follow from these.
     DisclosureRefused (4) when no pattern withstands the attacker; nothing of it is kept then but the refusal.
     """
-    memo = state.memo(job.study.id)
+    memo = state.memo(job.study.family)
     kept = memo.pattern(snapshot, job.policy_digest)
     if kept is None:
-        result = protect_true(job, exact, published_before(job, state))
+        catalogue = joint_catalogue(job.catalogue, minded(state, job.study_ref, job.study))
+        history = [tables for _, tables in editions(shown_before(state, job.study_ref, job.study))]
+        result = protect_true(job, catalogue, exact, history, beside)
         certificate = json.dumps(result.certificate, sort_keys=True).encode()
         digest = keep_certificate(state.store, release, "restricted", certificate)
         insider = result.certificate["insider"]
@@ -69,37 +79,31 @@ def _questions(tables: Mapping[str, ExactTable] | Mapping[str, ProtectedTable]) 
 
 
 def protect_true(
-    job: Job, exact: Mapping[str, ExactTable], history: list[Tables]
+    job: Job,
+    catalogue: Catalogue,
+    exact: Mapping[str, ExactTable],
+    history: list[Tables],
+    beside: Mapping[str, ExactTable],
 ) -> SuppressionResult | RoundingResult:
-    """Choose and certify blanks, or round, by the policy's rules for the restricted audience."""
+    """Choose and certify blanks, or round, by the policy's rules for the restricted audience.
+
+    catalogue: of everything the audience may lay side by side; history: what it saw of it.
+    """
     rules, rounding = job.policy.restricted.suppression, job.policy.restricted.rounding
     if job.policy.restricted.regime == "rounded":
         if rounding is None:
             raise UsageError(f"The policy {job.policy.id} has no rules for rounding; add [restricted.rounding].")
-        return round_tables(exact, job.catalogue, rounding, history, "restricted")
+        if beside:
+            raise UsageError("Rounded tables of the same people in two studies do not add up; use blanks for both.")
+        return round_tables(exact, catalogue, rounding, history, "restricted")
     if rules is None:
         raise UsageError(f"The policy {job.policy.id} has no rules for blanks; add [restricted.suppression].")
-    return suppress_tables(exact, job.catalogue, rules, history, "restricted")
+    return suppress_tables(exact, catalogue, rules, history, "restricted", beside)
 
 
-def blank(job: Job, exact: Mapping[str, ExactTable], history: list[Tables]) -> Tables:
+def blank(job: Job, exact: Mapping[str, ExactTable]) -> Tables:
     """The suppressed tables alone, for a trial on invented people."""
-    return protect_true(job, exact, history).protected
-
-
-def published_before(job: Job, state: State) -> list[Tables]:
-    """The restricted tables of every earlier release of the study that its audience could see, oldest first."""
-    memo, found = state.memo(job.study.id), []
-    with state.store.reading() as tx:
-        releases = [release for release in list_releases(tx, job.study.id) if release.state in SEEN]
-    for release in releases:
-        pattern = memo.pattern(release.snapshot, release.policy)
-        if pattern is None:
-            raise DisclosureRefused(
-                f"What {release.id} showed is not in the state store, so nothing can be judged beside it."
-            )
-        found.append(unpack_protected(pattern))
-    return found
+    return protect_true(job, job.catalogue, exact, [], {}).protected
 
 
 def protect_public(job: Job, state: State, exact: Mapping[str, ExactTable], snapshot: str, release: str) -> Protected:
@@ -109,8 +113,8 @@ def protect_public(job: Job, state: State, exact: Mapping[str, ExactTable], snap
         raise UsageError(f"The policy {job.policy.id} has no parameters for the public's noise; add [public.noise].")
     ledger = state.ledger(job.study.id, release)
     _require_budgets(ledger, noise, job)
-    secret = state.keys(job.study.id).derive("noise", "")
-    memory = state.memo(job.study.id)
+    secret = state.keys(job.study.family).derive("noise", "")
+    memory = state.memo(job.study.family)
     result = protect_noisy(exact, job.catalogue, noise, ledger, snapshot, secret, "public", memory)
     _log_tables(job, state, result.protected, release)
     spent = sum(charge.rho for charge in result.charges if charge.drawn)
@@ -120,7 +124,13 @@ def protect_public(job: Job, state: State, exact: Mapping[str, ExactTable], snap
 
 
 def _require_budgets(ledger: Ledger, noise: NoisePolicy, job: Job) -> None:
-    """The first run of a study sets its budgets; a policy that wants others later needs somebody's word for it."""
+    """The first run of a study sets its budgets; a policy that wants others later needs somebody's word for it.
+
+    A study of another one's people spends what that one's policy gives them, and nothing of its own.
+    """
+    if job.study.people_of is not None:
+        _require_populations(noise, job)
+        return
     there = {(line.population, line.audience): line.budget for line in ledger.statement()}
     for population, rho in limits(noise).items():
         budget = there.get((population, "public"))
@@ -131,6 +141,18 @@ def _require_budgets(ledger: Ledger, noise: NoisePolicy, job: Job) -> None:
                 f"The policy gives {population} another budget than the ledger holds; "
                 f"`schakel budget adopt {job.study_ref}` makes it the ledger's and says so in the log."
             )
+
+
+def _require_populations(noise: NoisePolicy, job: Job) -> None:
+    path, head = next((ref, other) for ref, other in relatives(job.study_ref, job.study) if other.people_of is None)
+    carried = load_policy(resource(path, "policies", head.policy))[0].public.noise
+    known = {population.id for population in (carried.populations if carried is not None else ())}
+    lost = [population.id for population in noise.populations if population.id not in known]
+    if lost:
+        raise UsageError(
+            f"{job.policy.id}: {lost[0]} is no population of {head.id}, whose people {job.study.id} counts; noise for the same "
+            "people is paid from the same budget, so name one of its populations."
+        )
 
 
 def _log_tables(job: Job, state: State, tables: Tables, release: str) -> None:

@@ -54,7 +54,7 @@ def publish(memory: RunMemory) -> None:
         stage(state.store, release, final) as staged,
     ):
         files = _write_files(memory, staged.folder)
-        keys = state.keys(job.study.id)
+        keys = state.keys(job.study.family)
         if state.log.key is None:
             raise UsageError("This log was opened for reading; a release needs the signing key.")
         manifest = seal_release(staged.folder, origin, keys.derive("salts", ""), state.log.key)

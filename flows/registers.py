@@ -18,10 +18,10 @@ def encode(job: Job, state: State, to: LinkDesk, *, with_keys: bool = False) -> 
     """Read and encode the delivery at the encode desk, linkage files to the link desk `to`; the rows set aside are listed
     in the quarantine file, always.
     """
-    state.require_key(job.study.id)
+    state.require_key(job.study.family)
     try:
         encoded = encode_at_desk(
-            job.study_ref, job.data, state.key_file(job.study.id), PROFILE, state.place(), to=to, with_keys=with_keys
+            job.study_ref, job.data, state.key_file(job.study.family), PROFILE, state.place(), to=to, with_keys=with_keys
         )  # fmt: skip
     except QuarantineLimit as error:
         path = _write(job, state, error.quarantine)
@@ -39,7 +39,7 @@ def link(job: Job, state: State, desk: LinkDesk, verdicts: pa.Table | None = Non
     """Persons per row, of the linkage files that the link desk was given; the map of earlier years goes in, and comes back
     longer.
     """
-    memo = state.memo(job.study.id)
+    memo = state.memo(job.study.family)
     stored = memo.persons()
     links = desk.link(None if stored is None else unpack_table(stored), verdicts)
     memo.keep_persons(pack_table(links.known))

@@ -18,6 +18,7 @@ from flows.difference import (
     change_table,
     charged,
     compare,
+    laid_together,
     narrow,
     rules_of,
     seen_before,
@@ -41,16 +42,17 @@ def print_review(settings: Settings, ref: str, study_ref: str | None) -> None:
     with open_state(settings) as state:
         found = locate(state, ref)
         release = found.release
-        rules = rules_of(release, study_ref)
+        rules = rules_of(state, release, study_ref)
         require_certificate(state, release)
-        earlier = seen_before(state, release)
+        earlier = seen_before(state, release, rules)
+        own = [(known, shown) for known, shown in earlier if known.study == release.study]
         tables = found.tables("restricted")
-        changes = list(compare(earlier[-1][1] if earlier else {}, tables, rules.threshold))
+        changes = list(compare(own[-1][1] if own else {}, tables, rules.threshold))
         good, bad = _sort(
             review_certificate(state, release, tables, earlier, rules),
             _attack(release, tables, earlier, rules),
             _rules(release, rules),
-            _changes(changes, earlier),
+            _changes(changes, own),
             _spending(state, release),
             _quarantine(state, release),
             _coarse(rules),
@@ -61,8 +63,8 @@ def print_review(settings: Settings, ref: str, study_ref: str | None) -> None:
             console.print(f"[bold red]![/bold red] {sentence}")
         for sentence in good:
             console.print(f"  {sentence}")
-        against = f"beside {earlier[-1][0].id} ({earlier[-1][0].state})" if earlier else "no earlier release was seen"
-        console.print(change_table(changes, f"Restricted tables, {against}", beside=bool(earlier)))
+        against = f"beside {own[-1][0].id} ({own[-1][0].state})" if own else "no earlier release was seen"
+        console.print(change_table(changes, f"Restricted tables, {against}", beside=bool(own)))
         quiet = [row.table for row in changes if unremarkable(row)]
         console.print(f"Without blanks and without changes: {', '.join(quiet) or 'none'}\n")
         console.print(_errors(found, rules))
@@ -89,8 +91,7 @@ def _attack(
     alone = attack_published([mine], rules.catalogue, lower=rules.lower)
     verdicts = [("alone", alone, 0)]
     if earlier:
-        editions = [Edition(known.snapshot, shown) for known, shown in earlier]
-        together = attack_published([*editions, mine], rules.catalogue, lower=rules.lower)
+        together = attack_published(laid_together(earlier, release, tables), rules.joint, lower=rules.lower)
         verdicts.append((f"with {len(earlier)} earlier release(s)", together, len(earlier)))
     for how, verdict, own in verdicts:
         small = [found for found in verdict.small(rules.threshold) if how == "alone" or found.edition <= own]

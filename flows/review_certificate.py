@@ -10,6 +10,7 @@ from disclosure.memo import read_certificate
 from disclosure.states import Release, find_release
 from disclosure.suppress.again import attack_again, can_attack_again
 from flows.difference import SHOWN, Rules
+from flows.family import alongside, editions
 from flows.people import role_of
 from flows.published import Tables
 from flows.state import State
@@ -46,7 +47,7 @@ def review_certificate(
         yield _result(content, f"{audience}{whose}")
         yield from _lost(content)
         if audience == "restricted":
-            yield _again(content, tables, [shown for _, shown in earlier], rules)
+            yield _again(release, content, tables, earlier, rules)
 
 
 def _certificates(state: State, release: Release) -> list[tuple[str, Audience]]:
@@ -91,7 +92,9 @@ def _lost(content: dict[str, Any]) -> Iterator[Sentence]:
         yield False, f"Not held against it, because the catalogue no longer has them: {', '.join(apart)}."
 
 
-def _again(content: dict[str, Any], tables: Tables, earlier: list[Tables], rules: Rules) -> Sentence:
+def _again(
+    release: Release, content: dict[str, Any], tables: Tables, earlier: list[tuple[Release, Tables]], rules: Rules
+) -> Sentence:
     """The blanks attacked anew by everybody the certificate names, with what their audience saw before."""
     policy = rules.policy.restricted.suppression
     if content.get("regime") == "rounded":
@@ -99,8 +102,10 @@ def _again(content: dict[str, Any], tables: Tables, earlier: list[Tables], rules
     if policy is None or not can_attack_again(content):
         return True, "Attack by insiders: not repeated, because this certificate does not say who they are."
     beside = f" and {len(earlier)} earlier release(s)" if earlier else ""
+    shown = editions(earlier)
+    others = alongside(shown, release.snapshot, tables)
     try:
-        again = attack_again(tables, earlier, rules.catalogue, policy, content)
+        again = attack_again(tables, [known for _, known in shown], rules.joint, policy, content, others)
     except SchakelError as error:
         return False, f"Attacked with its certificate{beside}: could not be tried, which counts as failed. {error}"
     found = again.found

@@ -11,11 +11,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+import pyarrow as pa
 
 from disclosure.states import Release, find_release
 from flows import registers
 from flows.desks import Encoded, LinkDesk
 from flows.doubt import spread_of
+from flows.family import minded
 from flows.job import CODE_VERSION, PROFILE, Job
 from flows.memory import RunMemory
 from flows.progress import Progress
@@ -50,7 +54,7 @@ def read(memory: RunMemory) -> None:
 
 def release_id(state: State, job: Job, snapshot: str) -> str:
     """The id of what this snapshot, study, policy, catalogue and version give: the same question, the same release."""
-    key = state.keys(job.study.id).derive("release", "")
+    key = state.keys(job.study.family).derive("release", "")
     text = "\n".join((snapshot, job.study.model_dump_json(), job.policy_digest, job.catalogue_digest, CODE_VERSION))
     return f"{job.study.id}-{hmac.digest(key, text.encode(), hashlib.sha256).hex()[:RELEASE_ID_HEX]}"
 
@@ -83,6 +87,7 @@ def tabulate(memory: RunMemory) -> None:
             exact = tabulate_tables(attributes, links.persons, job.study, job.catalogue, engine)
             by_number = tabulate_tables(attributes, links.deterministic, job.study, job.catalogue, engine)
         memory.put("exact", exact)
+        memory.put("beside", _beside(job, memory.get("state", State), attributes, links, exact))
         memory.put("spread", spread_of(job, attributes, links, exact))
         memory.put("exact_by_number", by_number)
         memory.drop("encoded")
@@ -94,7 +99,7 @@ def suppress(memory: RunMemory) -> None:
     doing = "Choosing blanks for the restricted tables, and attacking them"
     with memory.get("progress", Progress).step(doing, "suppress") as said:
         outcome = protect_restricted(
-            memory.get("job", Job), memory.get("state", State), _exact(memory, "exact"),
+            memory.get("job", Job), memory.get("state", State), _exact(memory, "exact"), _exact(memory, "beside"),
             memory.get("snapshot", str), memory.get("release_id", str),
         )  # fmt: skip
         memory.put("restricted", outcome.tables)
@@ -110,7 +115,17 @@ def noise(memory: RunMemory) -> None:
         )  # fmt: skip
         memory.put("public", outcome.tables)
         said += outcome.said
-        memory.drop("exact", "exact_by_number")
+        memory.drop("exact", "exact_by_number", "beside")
+
+
+def _beside(
+    job: Job, state: State, attributes: Mapping[str, pa.Table], links: Links, exact: Mapping[str, ExactTable]
+) -> dict[str, ExactTable]:
+    """The tables of other studies of the same people, of these registers: what this release must not give away."""
+    found: dict[str, ExactTable] = {}
+    for member in minded(state, job.study_ref, job.study):
+        found |= tabulate_tables(attributes, links.persons, member.study, member.catalogue)
+    return {name: table for name, table in found.items() if name not in exact}
 
 
 def _exact(memory: RunMemory, name: str) -> dict[str, ExactTable]:

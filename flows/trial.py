@@ -40,7 +40,7 @@ def check_study(study_ref: str, people: int) -> None:
     with progress.step("Computing tables"):
         exact = tabulate(encoded.attributes, links.persons, job.study, job.catalogue)
     with progress.step("Choosing blanks and attacking them"):
-        restricted = blank(job, exact, [])
+        restricted = blank(job, exact)
     errors = _expected_errors(job.policy)
     shown = Table(title=f"{study.id} on {people:,} invented people", title_justify="left")
     for column in ("table", "cells", "blank (restricted)", "off by at most (public)"):

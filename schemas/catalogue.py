@@ -7,6 +7,7 @@ Source of the entries: the two reports named in the catalogue files.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -120,7 +121,10 @@ class Derived(Strict):
 
 
 class Catalogue(Strict):
-    """Everything a study tabulates, in order of publication, for the reporting period `years`."""
+    """Everything a study tabulates, in order of publication, for the reporting period `years`.
+
+    beside  tables of other catalogues that count the same people: relations may name them, nothing here publishes them.
+    """
 
     id: str
     version: str
@@ -130,6 +134,7 @@ class Catalogue(Strict):
     entries: tuple[Entry, ...]
     relations: tuple[Relation, ...]
     derived: tuple[Derived, ...]
+    beside: tuple[Entry, ...] = ()
 
     def entry(self, table: str) -> Entry:
         """The entry of a table; UsageError when there is none."""
@@ -137,6 +142,35 @@ class Catalogue(Strict):
             if entry.id == table:
                 return entry
         raise UsageError(f"Catalogue {self.id} has no table '{table}'; `schakel check` lists those it has.")
+
+
+def together(catalogues: Sequence[Catalogue]) -> Catalogue:
+    """One catalogue of everything that is known of the same people; the first one gives the name, nothing is published by it.
+
+    UsageError where two of them mean different people by one name, or count different years.
+    """
+    first = catalogues[0]
+    populations: dict[str, Population] = {}
+    for catalogue in catalogues:
+        if catalogue.years != first.years:
+            raise UsageError(
+                f"The catalogues {first.id} and {catalogue.id} count the same people over other years; make the years equal."
+            )
+        for name, population in catalogue.populations.items():
+            if populations.setdefault(name, population) != population:
+                raise UsageError(
+                    f"The catalogues {first.id} and {catalogue.id} mean different people by '{name}'; rename one of the two."
+                )
+    entries = {entry.id: entry for catalogue in catalogues for entry in (*catalogue.entries, *catalogue.beside)}
+    if sum(len(catalogue.entries) for catalogue in catalogues) > len({*entries}):
+        raise UsageError(f"Two of the catalogues beside {first.id} have a table of the same id; rename one.")
+    relations = {relation.id: relation for catalogue in catalogues for relation in catalogue.relations}
+    if sum(len(catalogue.relations) for catalogue in catalogues) > len(relations):
+        raise UsageError(f"Two of the catalogues beside {first.id} have a relation of the same id; rename one.")
+    return first.model_copy(
+        update={"populations": populations, "entries": tuple(entries.values()), "relations": tuple(relations.values()),
+                "derived": (), "beside": ()}
+    )  # fmt: skip
 
 
 def coarsening(dimension: Dimension) -> dict[Code, Code]:

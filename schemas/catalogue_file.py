@@ -91,9 +91,10 @@ class _File(Strict):
     id: str
     version: str
     years: tuple[int, int]
+    beside: str | None = None
     lists: dict[str, Any] = Field(default_factory=dict)
     notes: dict[str, Text] = Field(default_factory=dict)
-    populations: dict[str, _Population]
+    populations: dict[str, _Population] = Field(default_factory=dict)
     tables: tuple[_Entry, ...]
     relations: tuple[_Relation, ...] = ()
     derived: tuple[_Derived, ...] = ()
@@ -118,17 +119,24 @@ class _Resolver:
 
     def __init__(self, path: Path, file: _File, years: tuple[int, ...]) -> None:
         self.path, self.file, self.years = path, file, years
-        shared = load_vocabulary(years[0], years[-1])
+        self.head = None if file.beside is None else resolve(path.parent / f"{file.beside}.toml", years)
+        shared = load_vocabulary(years[0], years[-1]) if self.head is None else self.head.vocabulary
         own = validate(path, {"units": {}, "variables": {}, "lists": file.lists}, Vocabulary).lists
         self.words = shared.model_copy(update={"lists": {**shared.lists, **own}})
         self.fine = {name: fine_categories(variable, years) for name, variable in self.words.variables.items()}
 
     def catalogue(self) -> Catalogue:
-        populations = {name: self.population(name) for name in self.file.populations}
+        theirs = {} if self.head is None else self.head.populations
+        if twice := [name for name in self.file.populations if name in theirs]:
+            raise UsageError(
+                f"{self.path}: populations: {twice[0]} is one of {self.file.beside} already; use that, or rename."
+            )
+        populations = theirs | {name: self.population(name) for name in self.file.populations}
         entries = tuple(self.entry(raw, populations) for raw in self.file.tables)
-        if len({entry.id for entry in entries}) < len(entries):
+        beside = () if self.head is None else (*self.head.entries, *self.head.beside)
+        by_id = {entry.id: entry for entry in (*beside, *entries)}
+        if len(by_id) < len(entries) + len(beside):
             raise UsageError(f"{self.path}: tables: two tables have the same id; rename one.")
-        by_id = {entry.id: entry for entry in entries}
         return Catalogue(
             id=self.file.id,
             version=self.file.version,
@@ -137,7 +145,8 @@ class _Resolver:
             populations=populations,
             entries=entries,
             relations=tuple(concrete for raw in self.file.relations for concrete in self.relation(raw, by_id)),
-            derived=tuple(self.derived(raw, by_id) for raw in self.file.derived),
+            derived=tuple(self.derived(raw, {entry.id: entry for entry in entries}) for raw in self.file.derived),
+            beside=beside,
         )
 
     def known(self, where: str, what: str, name: str, names: Any) -> None:
@@ -148,6 +157,9 @@ class _Resolver:
             )
 
     def population(self, name: str, seen: tuple[str, ...] = ()) -> Population:
+        theirs = {} if self.head is None else self.head.populations
+        if name in theirs:
+            return theirs[name]
         raw = self.file.populations[name]
         where = f"populations: {name}"
         if (raw.unit is None) == (raw.within is None):
@@ -155,7 +167,7 @@ class _Resolver:
         unit = raw.unit
         inherited: tuple[Condition, ...] = ()
         if raw.within is not None:
-            self.known(f"{where}: within", "population", raw.within, self.file.populations)
+            self.known(f"{where}: within", "population", raw.within, {**theirs, **self.file.populations})
             if raw.within in (*seen, name):
                 raise UsageError(f"{self.path}: {where}: within: the populations contain each other; break the circle.")
             parent = self.population(raw.within, (*seen, name))

@@ -73,7 +73,12 @@ class Register(Strict):
 
 
 class Study(Strict):
-    """One study. `first_year`..`last_year` is the reporting period, both inclusive."""
+    """One study. `first_year`..`last_year` is the reporting period, both inclusive.
+
+    people_of  id of the study whose people these are: the same registers over the same years, counted in further tables.
+               It keeps that study's secret, person ids, blanks and budgets, and each is judged beside the other.
+    beside     files of studies of the same people that do not ship with the package.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     version: str
@@ -84,6 +89,8 @@ class Study(Strict):
     catalogue: str
     policy: str
     quarantine_limit: float = Field(default=0.05, ge=0, le=1)
+    people_of: str | None = None
+    beside: tuple[str, ...] = ()
     contact: Text = Text(
         nl="de gegevenshouder die deze cijfers publiceert", en="the data holder who publishes these figures"
     )
@@ -105,6 +112,11 @@ class Study(Strict):
         return self
 
     @property
+    def family(self) -> str:
+        """The study whose people are counted: under its name lie secret, person ids, blanks and budgets."""
+        return self.people_of or self.id
+
+    @property
     def years(self) -> tuple[int, ...]:
         """The reporting years in order."""
         return tuple(range(self.first_year, self.last_year + 1))
@@ -113,6 +125,11 @@ class Study(Strict):
 def shipped_studies() -> list[str]:
     """Ids of the studies that come with the package."""
     return sorted(p.stem for p in (SHIPPED / "studies").glob("*.toml"))
+
+
+def head_studies() -> list[str]:
+    """The shipped studies that stand on their own people: what a demo, a schedule and a set-up begin with."""
+    return [name for name in shipped_studies() if load_study(name).people_of is None]
 
 
 def load_study(id_or_path: str) -> Study:

@@ -21,6 +21,18 @@ from tabulation.events import Events
 from tabulation.links import chain, d9_processes
 from tabulation.routes import by_window
 from tabulation.trajectories import chain_people
+from tabulation.spells import (
+    OPEN,
+    applications,
+    b8_grants,
+    cohort,
+    dated,
+    departures,
+    readings,
+    reflection_periods,
+    signals,
+    steps,
+)
 
 
 class Units:
@@ -36,6 +48,13 @@ class Units:
             "persoon": lambda: by_window(self._ind(), vocabulary.variables["venster"].categories),
             "keten": lambda: chain(events.frames),
             "ketenpersoon": lambda: chain_people(events.frames, vocabulary.variables["traject"].categories),
+            "lezing": lambda: readings(self.frame("persoon")),
+            "na_bedenktijd": lambda: self._cohort("vervolg_bedenktijd", reflection_periods),
+            "na_b8": lambda: self._cohort("vervolg_verlening", b8_grants),
+            "na_bedenktijd_keten": lambda: self._cohort("vervolg_bedenktijd_keten", reflection_periods),
+            "na_b8_keten": lambda: self._cohort("vervolg_verlening_keten", b8_grants),
+            "stap": lambda: steps(self._ind(), events.years),
+            "stap_keten": lambda: signals(events.frame("dtv"), self._ind(), events.years),
         }
         self.frame = cache(self._frame)
         self.coded = cache(self._coded)
@@ -43,6 +62,20 @@ class Units:
 
     def _ind(self) -> pd.DataFrame:
         return with_final_decision(self.events.frame("ind"))
+
+    def _cohort(self, variable: str, origin: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+        """The cohort of an origin; the categories of `variable` say what can happen next, in the order in which it wins a tie."""
+        ind = self._ind()
+        known = {
+            "b8": lambda: applications(ind, "B8"),
+            "b9": lambda: applications(ind, "B9"),
+            "asiel": lambda: applications(ind, "ASIEL"),
+            "terugkeer": lambda: dated(self.events.frame("iom"), "vertrekdatum"),
+            "vertrek": lambda: departures(self.events.frame("dtv")),
+        }
+        causes = {cause: known[cause]() for cause in self.vocabulary.variables[variable].categories if cause != OPEN}
+        found = cohort(origin(ind), causes, self.vocabulary.variables["venster"].categories)
+        return found.rename(columns={"uitkomst": variable})
 
     def _granted(self) -> pd.DataFrame:
         """B8 grants inside the reporting period; a study without IND has none."""

@@ -43,13 +43,16 @@ def suppress_tables(
     rules: SuppressionPolicy,
     history: Sequence[Mapping[str, ProtectedTable]],
     audience: Audience,
+    beside: Mapping[str, ExactTable] | None = None,
 ) -> SuppressionResult:
     """One certified pattern for all tables of a release.
 
-    history  what the audience could see of this study before, oldest first: every edition counts, for ever.
+    history  what the audience could see of these people before, oldest first: every edition counts, for ever.
+    beside   tables of other studies that count the same people: not printed here, and no small cell of theirs may follow
+             from what is. `catalogue` has their entries too.
     Raises DisclosureRefused (exit 4) when the attacker learns anything or a question stays open.
     """
-    work = build(tables, catalogue, rules)
+    work = build({**(beside or {}), **tables}, catalogue, rules, unprinted=(beside or {}).keys() - tables.keys())
     alone = work.joint().system if history else None
     apart = add_history(work, history, catalogue, rules)
     joint = work.joint()

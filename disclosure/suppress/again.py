@@ -48,17 +48,20 @@ def attack_again(
     catalogue: Catalogue,
     rules: SuppressionPolicy,
     certificate: Mapping[str, Any],
+    alongside: Mapping[str, ProtectedTable] | None = None,
 ) -> Again:
     """Attack what an audience sees in `tables` and saw in `earlier`, oldest first.
 
+    alongside: tables of other studies that were shown of the same registers; they hang together with these cell by cell.
     IntegrityError (6) where the certificate is of other blanks than those printed; DisclosureRefused (4) where no numbers fit.
     """
     listed = {entry.id for entry in catalogue.entries}
     beside = [read_edition(shown, catalogue, rules) for shown in earlier if listed & set(shown)]
-    mine = read_edition(tables, catalogue, rules)
+    mine = read_edition({**(alongside or {}), **tables}, catalogue, rules)
+    own = {at for name in tables for at in mine.work.layout.get(name, ())}
     named = {describe(key): at for at, key in enumerate(mine.keys)}
     if {blank["cell"] for blank in certificate["blanks"]} - named.keys() or len(certificate["blanks"]) != len(
-        mine.blank
+        mine.blank & own
     ):
         raise IntegrityError("The certificate is of other blanks than those printed; verify the release.")
     known = {named[item["cell"]]: int(item["units"]) for item in certificate["insiders"] if item["cell"] in named}

@@ -72,7 +72,8 @@ class _Beside:
             cell = self._now(at)
             if cell is not None:
                 self.same[at] = cell
-                self.cells.fixed[cell] |= at in self.edition.shown
+                if at in self.edition.shown:
+                    self.cells.fixed[cell], self.cells.hidden[cell] = True, False
         self._sums()
         place = [self.same[at] if at in self.same else self._own(at) for at in range(len(self.keys))]
         for row in self.then.rows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,13 +46,20 @@ class _Table:
 
 
 def build(
-    tables: Mapping[str, ExactTable], catalogue: Catalogue, rules: SuppressionPolicy, cells: SystemBuilder | None = None
+    tables: Mapping[str, ExactTable],
+    catalogue: Catalogue,
+    rules: SuppressionPolicy,
+    cells: SystemBuilder | None = None,
+    unprinted: Collection[str] = (),
 ) -> ReleaseBuilder:
-    """Cells, equations and primaries of one release, in `cells` where given; `joint` makes the system of it."""
+    """Cells, equations and primaries of one release, in `cells` where given; `joint` makes the system of it.
+
+    unprinted  tables that the release does not print: what is small in them must not follow from the others either.
+    """
     work = ReleaseBuilder(rules, cells or SystemBuilder())
     entries = [entry for entry in catalogue.entries if entry.id in tables]
     for entry in entries:
-        work.add_table(entry, tables[entry.id])
+        work.add_table(entry, tables[entry.id], printed=entry.id not in unprinted)
     for first, second in itertools.combinations(work.tables, 2):
         if work.population(first) == work.population(second):
             work.join(first, second)
@@ -87,7 +94,7 @@ class ReleaseBuilder:
         self.contributors[at] = people
         return at
 
-    def add_table(self, entry: Entry, exact: ExactTable) -> None:
+    def add_table(self, entry: Entry, exact: ExactTable, *, printed: bool = True) -> None:
         """Cells of the frame, all their margins, and the equations between them."""
         count = COUNT if exact.kind == "count" else MEAN_COLUMNS[0]
         table = _Table(entry, _folds(entry, exact))
@@ -109,7 +116,7 @@ class ReleaseBuilder:
         self.layout[entry.id] = [self._row(table, names, variables, totals, codes) for codes in values]
         for at, primary in zip(self.layout[entry.id], primary_rows(entry, exact, self.rules).tolist(), strict=True):
             if at >= 0:
-                self.cells.hidden[at] = False
+                self.cells.hidden[at] &= not printed
                 if primary:
                     self.cells.primary.add(at)
 

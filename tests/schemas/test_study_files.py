@@ -13,7 +13,7 @@ from intake_files import ROOT
 
 from schemas.errors import UsageError
 from schemas.quarantine import REASONS, SCHEMA, quarantine_table, write_quarantine
-from schemas.study import Dialect, Register, Study, load_study, shipped_studies
+from schemas.study import Dialect, Register, Study, head_studies, load_study, shipped_studies
 
 SHIPPED = (ROOT / "schemas" / "studies" / "nr2015.toml").read_text(encoding="utf-8")
 DOCS = (ROOT / "docs" / "study.md").read_text(encoding="utf-8")
@@ -57,7 +57,7 @@ def test_a_study_without_registers_is_an_error() -> None:
 
 
 def test_an_unknown_study_names_the_shipped_ones() -> None:
-    with pytest.raises(UsageError, match="nr2015, wodc2020"):
+    with pytest.raises(UsageError, match="nr2015, routes2020, wodc2020"):
         load_study("nr2016")
 
 
@@ -79,7 +79,9 @@ def test_the_table_of_reasons_is_the_code() -> None:
 
 
 def test_shipped_studies_load() -> None:
-    assert shipped_studies() == ["nr2015", "wodc2020"]
+    assert shipped_studies() == ["keten2015", "nr2015", "routes2020", "wodc2020"]
+    assert head_studies() == ["nr2015", "wodc2020"]
+    assert load_study("routes2020").family == load_study("wodc2020").family == "wodc2020"
     assert load_study("wodc2020").years == (2013, 2014, 2015, 2016, 2017)
 
 
