@@ -39,9 +39,9 @@ def protect_restricted(
     job: Job,
     state: State,
     exact: Mapping[str, ExactTable],
-    beside: Mapping[str, ExactTable],
     snapshot: str,
     release: str,
+    beside: Mapping[str, ExactTable] | None = None,
 ) -> Protected:
     """Suppressed or rounded tables: the pattern kept for this snapshot and policy if there is one, else a new one, attacked.
 
@@ -53,7 +53,7 @@ def protect_restricted(
     if kept is None:
         catalogue = joint_catalogue(job.catalogue, minded(state, job.study_ref, job.study))
         history = [tables for _, tables in editions(shown_before(state, job.study_ref, job.study))]
-        result = protect_true(job, catalogue, exact, history, beside)
+        result = protect_true(job, catalogue, exact, history, beside or {})
         certificate = json.dumps(result.certificate, sort_keys=True).encode()
         digest = keep_certificate(state.store, release, "restricted", certificate)
         insider = result.certificate["insider"]

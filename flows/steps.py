@@ -99,8 +99,8 @@ def suppress(memory: RunMemory) -> None:
     doing = "Choosing blanks for the restricted tables, and attacking them"
     with memory.get("progress", Progress).step(doing, "suppress") as said:
         outcome = protect_restricted(
-            memory.get("job", Job), memory.get("state", State), _exact(memory, "exact"), _exact(memory, "beside"),
-            memory.get("snapshot", str), memory.get("release_id", str),
+            memory.get("job", Job), memory.get("state", State), _exact(memory, "exact"),
+            memory.get("snapshot", str), memory.get("release_id", str), _exact(memory, "beside"),
         )  # fmt: skip
         memory.put("restricted", outcome.tables)
         said += outcome.said
