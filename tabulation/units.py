@@ -20,7 +20,6 @@ from tabulation.cases import cases
 from tabulation.events import Events
 from tabulation.links import chain, d9_processes
 from tabulation.routes import by_window
-from tabulation.trajectories import chain_people
 from tabulation.spells import (
     OPEN,
     applications,
@@ -33,6 +32,7 @@ from tabulation.spells import (
     signals,
     steps,
 )
+from tabulation.trajectories import chain_people
 
 
 class Units:
