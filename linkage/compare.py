@@ -6,6 +6,7 @@ relative frequency of the value that agrees (nan where no value is shared): the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from recordlinkage.base import BaseCompareFeature
 
 from linkage.fields import Comparison, Scheme
 from linkage.levels import Bits as Bits
-from linkage.levels import Levels, digit_levels, name_levels
+from linkage.levels import Levels, digit_levels, name_levels, name_pair_levels
 from linkage.views import Index, Views, Words, mixed
 
 # Dice on padded bigrams: one edit in a name of five letters or more keeps about .65, unrelated names stay under .4.
@@ -79,35 +80,68 @@ class EncodedDice(BaseCompareFeature):
 
 @dataclass(frozen=True)
 class Frequencies:
-    """Log2 shares of entities (both registers) that have what a view of the left register has.
+    """Log2 shares of entities (both registers) that have what a view of the left register has, 0 where it has nothing.
 
-    whole: its whole value (va,); tokens: each of its parts (va, slots).
+    whole: its whole value (va,); parts: each of its parts (va, slots), for names.
     """
 
     whole: Bits
-    tokens: Bits
+    parts: Bits | None = None
 
 
-def frequencies(a: Views, b: Views, names: tuple[str, ...]) -> list[Frequencies]:
-    """Per column its frequencies; columns named together (swappable names) share one count."""
-    entity = np.concatenate([a.entity, b.entity + a.entities] * len(names))
-    size = a.entities + b.entities
-    whole = _share(np.concatenate([mixed(side.words[name]) for name in names for side in (a, b)]), entity, size)
-    words = np.vstack([side.words[name] for name in names for side in (a, b)])
-    tokens = whole[:, None]
-    if words.shape[1] > 1:
-        tokens = _share(words.ravel(), np.repeat(entity, words.shape[1]), size).reshape(words.shape)
-    step, cut = len(a.entity) + len(b.entity), len(a.entity)
-    return [Frequencies(whole[i * step : i * step + cut], tokens[i * step : i * step + cut]) for i in range(len(names))]
+Shares = Mapping[str, Frequencies]
 
 
-def _share(values: Words, entity: Index, size: int) -> Bits:
-    """For each value log2 of the share of entities that have it."""
-    codes, distinct = pd.factorize(values)
-    pairs = np.sort(codes * max(size, 1) + entity)
-    pairs = pairs[np.r_[True, pairs[1:] != pairs[:-1]][: len(pairs)]] // max(size, 1)
-    shares: Bits = np.log2(np.bincount(pairs, minlength=len(distinct)) / max(size, 1))
-    return shares[codes]
+def shares_of(a: Views, b: Views, scheme: Scheme) -> dict[str, Frequencies]:
+    """Per field its frequencies, for the views of `a`; names that can be swapped share one count."""
+    out: dict[str, Frequencies] = {}
+    for comparison in scheme.comparisons:
+        together = [comparison.fields] if comparison.kind == "name_pair" else [(name,) for name in comparison.fields]
+        for fields in together:
+            names = comparison.kind in ("name_pair", "tokens")
+            whole = _both(a, b, fields, "whole")
+            parts = _both(a, b, fields, "parts") if names else None
+            for field in fields:
+                words = a.words[f"{field}_t" if names else f"{field}_h"]
+                out[field] = Frequencies(_looked_up(mixed(words), *whole), parts and _looked_up(words, *parts))
+    return out
+
+
+def _both(a: Views, b: Views, fields: tuple[str, ...], what: str) -> tuple[Words, Bits]:
+    """The distinct values of some fields on either side, and log2 of the share of entities that have them."""
+    size = max(a.entities + b.entities, 1)
+    (mine, counts), (theirs, others) = (_bearers(side, fields, what) for side in (a, b))
+    counts = counts.copy()
+    place = np.minimum(np.searchsorted(theirs, mine), max(len(theirs) - 1, 0))
+    if len(theirs):
+        counts += np.where(theirs[place] == mine, others[place], 0)
+    return mine, np.log2(counts / size)
+
+
+def _looked_up(values: Words, distinct: Words, bits: Bits) -> Bits:
+    out = np.zeros(values.shape)
+    here = np.flatnonzero(values.ravel())
+    out.ravel()[here] = bits[np.searchsorted(distinct, values.ravel()[here])]
+    return out
+
+
+def _bearers(side: Views, fields: tuple[str, ...], what: str) -> tuple[Words, Index]:
+    """The distinct values (`whole`) or parts (`parts`) of some fields, sorted, and how many entities have each of them.
+
+    Counted once per register, whatever it is compared with.
+    """
+    if (fields, what) not in side.counted:
+        columns = [side.words[f"{name}_t" if f"{name}_t" in side.words else f"{name}_h"] for name in fields]
+        columns = [mixed(words)[:, None] for words in columns] if what == "whole" else columns
+        values = np.concatenate([words.ravel() for words in columns])
+        entity = np.concatenate([np.repeat(side.entity, words.shape[1]) for words in columns])
+        here = np.flatnonzero(values)
+        distinct, codes = np.unique(values[here], return_inverse=True)
+        pairs = np.sort(codes * max(side.entities, 1) + entity[here])
+        pairs = pairs[np.r_[True, pairs[1:] != pairs[:-1]][: len(pairs)]] // max(side.entities, 1)
+        side.counted[fields, what] = distinct, np.bincount(pairs, minlength=len(distinct))
+    found: tuple[Words, Index] = side.counted[fields, what]
+    return found
 
 
 def _equal(a: Views, b: Views, fa: str, fb: str, ia: Index, ib: Index) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -127,65 +161,54 @@ def _digit_level(
     return level, level == YEAR_LEVELS.index("equal")
 
 
-def _name_level(
-    a: Views, b: Views, fa: str, fb: str, ia: Index, ib: Index, frequency: Frequencies
-) -> tuple[Levels, Bits]:
-    """Level of one name field, and log2 of the frequency of what is shared (the rarest shared part for a subset)."""
-    columns_a, columns_b = ((s.words[f"{f}_t"], s.words[f"{f}_f"]) for s, f in ((a, fa), (b, fb)))
-    bounds = (PARTIAL_NAME, CLOSE_NAME)
-    level, bits = name_levels(*columns_a, *columns_b, ia, ib, frequency.whole, frequency.tokens, *bounds)
-    return level, bits
+class Feature(BaseCompareFeature):
+    """Base of the level features: for recordlinkage a frame of levels and of log2 frequencies (`<column>_tf`).
 
+    shares: `shares_of` the two sides, counted here unless they are given.
+    """
 
-class _Levels(BaseCompareFeature):
-    """Base of the level features: returns a frame of levels and of log2 frequencies (`<column>_tf`)."""
-
-    def __init__(self, a: Views, b: Views, comparison: Comparison) -> None:
+    def __init__(self, a: Views, b: Views, comparison: Comparison, shares: Shares | None = None) -> None:
         names = list(_comparison_columns(comparison))
         super().__init__("row", "row", label=[*names, *(f"{name}_tf" for name in names)])
         self._a, self._b, self._fields = a, b, comparison.fields
+        alone = Scheme("", (), (), (comparison,))
+        self._shares = shares_of(a, b, alone) if shares is None else shares
 
     def _compute_vectorized(self, rows_a: pd.Series, rows_b: pd.Series) -> pd.DataFrame:
-        levels, bits = self._compare(rows_a.to_numpy(), rows_b.to_numpy())
+        levels, bits = self.levels(rows_a.to_numpy(), rows_b.to_numpy())
         return pd.DataFrame(np.column_stack([*levels, *bits]), columns=self.label)
 
-    def _compare(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
+    def levels(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
+        """Per column the levels of views `ia` with views `ib` (pairs,), and log2 of what they share, nan for nothing."""
         raise NotImplementedError
 
 
-class EncodedValue(_Levels):
+class EncodedValue(Feature):
     """A coded value: missing, differs, equal."""
 
-    def __init__(self, a: Views, b: Views, comparison: Comparison) -> None:
-        super().__init__(a, b, comparison)
-        (self._frequency,) = frequencies(a, b, (f"{self._fields[0]}_h",))
-
-    def _compare(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
-        equal, present = _equal(self._a, self._b, self._fields[0], self._fields[0], ia, ib)
+    def levels(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
+        """One column."""
+        (field,) = self._fields
+        equal, present = _equal(self._a, self._b, field, field, ia, ib)
         level = np.where(present, 1 + equal, 0).astype(np.int8)
-        return [level], [np.where(equal, self._frequency.whole[ia], np.nan)]
+        return [level], [np.where(equal, self._shares[field].whole[ia], np.nan)]
 
 
-class EncodedDigits(_Levels):
+class EncodedDigits(Feature):
     """A number as digits: missing, differs, close (one digit), equal."""
 
-    def __init__(self, a: Views, b: Views, comparison: Comparison) -> None:
-        super().__init__(a, b, comparison)
-        (self._frequency,) = frequencies(a, b, (f"{self._fields[0]}_h",))
-
-    def _compare(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
-        level, equal = _digit_level(self._a, self._b, self._fields[0], ia, ib, CLOSE_YEAR)
-        return [level], [np.where(equal, self._frequency.whole[ia], np.nan)]
+    def levels(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
+        """One column."""
+        (field,) = self._fields
+        level, equal = _digit_level(self._a, self._b, field, ia, ib, CLOSE_YEAR)
+        return [level], [np.where(equal, self._shares[field].whole[ia], np.nan)]
 
 
-class EncodedBirth(_Levels):
+class EncodedBirth(Feature):
     """Year, month and day of birth; day and month that changed places are a level of the month, and free the day."""
 
-    def __init__(self, a: Views, b: Views, comparison: Comparison) -> None:
-        super().__init__(a, b, comparison)
-        self._frequencies = [frequencies(a, b, (f"{field}_h",))[0] for field in self._fields]
-
-    def _compare(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
+    def levels(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
+        """Three columns."""
         year, month, day = self._fields
         a, b = self._a, self._b
         year_level, year_equal = _digit_level(a, b, year, ia, ib, CLOSE_YEAR)
@@ -195,48 +218,35 @@ class EncodedBirth(_Levels):
         month_level = np.where(month_level == 3, 4, month_level).astype(np.int8)
         month_level[crossed] = 3
         day_level = np.where(crossed, 0, day_level).astype(np.int8)
-        equal = [year_equal, month_equal, day_equal]
-        bits = [
-            np.where(same, frequency.whole[ia], np.nan)
-            for same, frequency in zip(equal, self._frequencies, strict=True)
-        ]
+        equal = zip(self._fields, (year_equal, month_equal, day_equal), strict=True)
+        bits = [np.where(same, self._shares[field].whole[ia], np.nan) for field, same in equal]
         return [year_level, month_level, day_level], bits
 
 
-class EncodedTokens(_Levels):
+class EncodedTokens(Feature):
     """One name field by itself."""
 
-    def __init__(self, a: Views, b: Views, comparison: Comparison) -> None:
-        super().__init__(a, b, comparison)
-        (self._frequency,) = frequencies(a, b, (f"{self._fields[0]}_t",))
-
-    def _compare(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
-        level, bits = _name_level(self._a, self._b, self._fields[0], self._fields[0], ia, ib, self._frequency)
+    def levels(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
+        """One column."""
+        (field,) = self._fields
+        sides = [side.words[f"{field}_{form}"] for side in (self._a, self._b) for form in ("t", "f")]
+        shares = self._shares[field]
+        level, bits = name_levels(*sides, ia, ib, shares.whole, shares.parts, PARTIAL_NAME, CLOSE_NAME)
         return [level], [bits]
 
 
-class EncodedNames(_Levels):
+class EncodedNames(Feature):
     """Surname and first names in the order that fits better; the order itself is a field of the model."""
 
-    def __init__(self, a: Views, b: Views, comparison: Comparison) -> None:
-        super().__init__(a, b, comparison)
-        self._surname, self._given = frequencies(a, b, tuple(f"{field}_t" for field in self._fields))
-
-    def _compare(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
-        surname, given = self._fields
-        a, b = self._a, self._b
-        ss, ss_bits = _name_level(a, b, surname, surname, ia, ib, self._surname)
-        gg, gg_bits = _name_level(a, b, given, given, ia, ib, self._given)
-        sg, sg_bits = _name_level(a, b, surname, given, ia, ib, self._surname)
-        gs, gs_bits = _name_level(a, b, given, surname, ia, ib, self._given)
-        swapped = (sg.astype(np.int64) + gs) > (ss.astype(np.int64) + gg)
-        order = np.where((ss > 0) & (gg > 0), 1 + swapped, 0).astype(np.int8)
-        levels = [np.where(swapped, sg, ss), np.where(swapped, gs, gg), order]
-        bits = [np.where(swapped, sg_bits, ss_bits), np.where(swapped, gs_bits, gg_bits), np.full(len(ia), np.nan)]
-        return levels, bits
+    def levels(self, ia: Index, ib: Index) -> tuple[list[Levels], list[Bits]]:
+        """Three columns."""
+        sides = [s.words[f"{f}_{form}"] for s in (self._a, self._b) for f in self._fields for form in ("t", "f")]
+        shares = [part for field in self._fields for part in (self._shares[field].whole, self._shares[field].parts)]
+        level, bits = name_pair_levels(*sides, ia, ib, *shares, PARTIAL_NAME, CLOSE_NAME)
+        return [*level.T], [*bits.T, np.full(len(ia), np.nan)]
 
 
-FEATURES: dict[str, type[_Levels]] = {
+FEATURES: dict[str, type[Feature]] = {
     "name_pair": EncodedNames,
     "tokens": EncodedTokens,
     "birth": EncodedBirth,

@@ -9,16 +9,18 @@ address) is lost: where a register has one row per person, its own people are th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from linkage.evidence import Strangers, blocked, compare_pairs, joined, of_entities, with_floor
+from linkage.compared import best_of, every_pair, gains_table, given_for, pairs_table
+from linkage.evidence import blocked, codes, ends, once, packed, with_floor
 from linkage.fields import Scheme, field_columns
 from linkage.index import KERNEL_PAIRS, similar_pairs
-from linkage.model import Evidence, Parameters, total_bits
+from linkage.model import Evidence, Parameters, gains, start, total_bits
+from linkage.strangers import Known
 from linkage.views import Index, Views, Words
 
 # Records of decoys for a file: three times the file, more of a small one, fewer of a large one, where a sample is enough.
@@ -52,7 +54,7 @@ def recombined(side: Views, scheme: Scheme, generator: np.random.Generator) -> t
     return decoys, sources
 
 
-def _near(a: Views, decoys: Views, scheme: Scheme) -> tuple[Index, Index]:
+def _near(a: Views, decoys: Views, scheme: Scheme) -> Index:
     """Pairs that agree on three main fields or, a decoy having no record-level encoding to be found by, are alike in all
     filters of their fields side by side.
     """
@@ -61,8 +63,8 @@ def _near(a: Views, decoys: Views, scheme: Scheme) -> tuple[Index, Index]:
         filters = [f"{field.name}_f" for field in scheme.fields if field.form != "value"]
         left, right = (np.hstack([side.words[name] for name in filters]) for side in (a, decoys))
         _, *similar = similar_pairs(left, right, SIMILAR_FIELDS)
-        found.append((similar[0], similar[1]))
-    return joined(found, decoys)
+        found.append(codes(similar[0], similar[1], decoys))
+    return once(np.concatenate(found))
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Decoys:
 
 def decoys_of(
     a: Views, b: Views, scheme: Scheme, place: int, like: Evidence, fitted: Parameters,
-    known: dict[str, Strangers], own: tuple[Index, Index],
+    known: list[Known], own: tuple[Index, Index],
 ) -> Decoys:  # fmt: skip
     """Decoys of `b` as the model sees them beside the records of `a` (which is `b` for a file with duplicates).
 
@@ -89,13 +91,15 @@ def decoys_of(
         itself = np.arange(b.entities)
         kin = np.concatenate([kin, own[1] * b.entities + own[0], itself * b.entities + itself])
     bits, decoy, made = [], [], 0
+    starting = gains_table(gains(like.columns, start([like.groups[place]]), 0))
     for _ in range(FILES if b.entities >= FEW_RECORDS else MANY_FILES):
         file, sources = recombined(b, scheme, generator)
-        compared = compare_pairs(a, file, *_near(a, file, scheme), scheme)
-        pairs = of_entities(a, file, compared, scheme, like.groups[place], 0, (0, 0))
-        strange = ~np.isin(pairs.left[:, None] * b.entities + sources[pairs.right], kin).any(axis=1)
-        judged = with_floor(replace(pairs, groups=like.groups, group=np.full_like(pairs.group, place)), known)
+        compared = every_pair(pairs_table(*ends(_near(a, file, scheme), file)), given_for(a, file, scheme))
+        pairs = packed(like.columns, [[best_of(compared, starting)]], like.groups, place)
+        left, right = pairs.left.astype(np.int64), pairs.right.astype(np.int64)
+        strange = ~np.isin(left[:, None] * b.entities + sources[right], kin).any(axis=1)
+        judged = with_floor(pairs, known)
         bits.append(total_bits(judged, fitted)[strange])
-        decoy.append(pairs.right[strange] + made)
+        decoy.append(right[strange] + made)
         made += len(sources)
     return Decoys(np.concatenate(bits), np.concatenate(decoy), made)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from linkage.joined import Joined
-from linkage.views import Index
+from linkage.views import Codes
 
 LEVEL = 0.95
 DRAWS = 2000
@@ -173,7 +173,7 @@ def _named(ends: tuple[float, float]) -> dict[str, float]:
     return {"recall_low": ends[0], "recall_high": ends[1]}
 
 
-def strangers_linked(bits: Floats, left: Index, right: Index) -> int:
+def strangers_linked(bits: Floats, left: Codes, right: Codes) -> int:
     """Number of people with a stranger of their own register that the model would link them to (bits at least 0)."""
     hits = bits >= 0
     return len(np.unique(np.concatenate([left[hits], right[hits]])))

@@ -2,100 +2,84 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
-import recordlinkage
-from numpy.typing import NDArray
+import pyarrow as pa
 
-from linkage.compare import FEATURES, VALUE_LEVELS, Bits, columns
+from linkage.compare import VALUE_LEVELS
+from linkage.compared import (
+    BEST_PAIRS,
+    COMPARED,
+    EVERY_PAIR,
+    best_of,
+    digits,
+    every_pair,
+    gains_table,
+    given_for,
+    level_names,
+    pairs_table,
+    radices,
+)
 from linkage.fields import Scheme
-from linkage.index import FULL_PAIRS, KERNEL_PAIRS, SIMILAR, AllPairs, EqualKeys, SimilarRecords, same_subject
+from linkage.index import FULL_PAIRS, KERNEL_PAIRS, SIMILAR, EqualKeys, SimilarRecords, same_subject
 from linkage.judged import register_pairs
-from linkage.model import SUBJECT, Evidence, Group, bounded, start, total_bits
-from linkage.subjects import plausible
+from linkage.model import Columns, Evidence, Group, Patterns, gains, start
+from linkage.strangers import Known, counted, floors
 from linkage.views import Index, Views
+from schemas.engine import WORKERS, Engine
 
 # Pairs drawn to estimate how often all pairs agree, where not all are compared.
 SAMPLE_PAIRS = 300_000
-CHUNK = 500_000
-# More than FULL_PAIRS: what is compared in full is one batch.
-BATCH = 5_000_000
-# Pairs that the starting values put this many bits below even are left out; the level totals keep counting them.
-HOPELESS = -30.0
+# Pairs of a part: 32 MB of results, a second of work.
+PART = 1_000_000
+# Up to here distinct codes are found by a table of all of them, beyond by sorting.
+DENSE = 1 << 24
 
 
-@dataclass(frozen=True)
-class Compared:
-    """Pairs of views of two registers: rows left and right, levels (n, k), log2 frequencies (n, k)."""
-
-    left: Index
-    right: Index
-    levels: NDArray[np.int8]
-    frequency: Bits
-    conflict: NDArray[np.bool_]
-
-
-def compare_pairs(a: Views, b: Views, left: Index, right: Index, scheme: Scheme) -> Compared:
-    """Levels of pairs of views through recordlinkage's `Compare`, the number as last column."""
-    names = list(columns(scheme))
-    compare = recordlinkage.Compare([FEATURES[c.kind](a, b, c) for c in scheme.comparisons])
-    frame_a = pd.DataFrame({"row": np.arange(len(a.entity))})
-    frame_b = pd.DataFrame({"row": np.arange(len(b.entity))})
-    levels = np.empty((len(left), len(names) + 1), dtype=np.int8)
-    frequency = np.full((len(left), len(names) + 1), np.nan)
-    for begin in range(0, len(left), CHUNK):
-        part = slice(begin, begin + CHUNK)
-        pairs = pd.MultiIndex.from_arrays([left[part], right[part]])
-        vectors = compare.compute(pairs, frame_a, frame_b)
-        levels[part, :-1] = vectors[names].to_numpy()
-        frequency[part, :-1] = vectors[[f"{name}_tf" for name in names]].to_numpy()
-    levels[:, -1], conflict = _subject_levels(a, b, left, right)
-    return Compared(left, right, levels, frequency, conflict)
-
-
-def _subject_levels(a: Views, b: Views, left: Index, right: Index) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """Missing, differs, equal; an equal number of two implausible rows is a conflict and says nothing: missing."""
-    present = (a.subject[left] >= 0) & (b.subject[right] >= 0)
-    equal = present & (a.subject[left] == b.subject[right])
-    conflict = np.zeros(len(left), dtype=bool)
-    rows = np.flatnonzero(equal)
-    conflict[rows] = ~plausible(a, b, left[rows], right[rows])
-    return np.where(present & ~conflict, 1 + equal, 0).astype(np.int8), conflict
-
-
-def candidates(a: Views, b: Views, scheme: Scheme) -> tuple[Index, Index]:
-    """Pairs of views worth comparing; inside one register each pair of its records once, in order of records."""
-    left, right = _candidates(a, b, scheme)
+def candidates(a: Views, b: Views, scheme: Scheme) -> Index:
+    """Pairs of views worth comparing, as `codes`; inside one register each pair of its records once, in order of records."""
+    found = _candidates(a, b, scheme)
     if a is not b:
-        return left, right
-    ordered = a.entity[left] < a.entity[right]
-    return left[ordered], right[ordered]
+        return found
+    left, right = ends(found, b)
+    return found[a.entity[left] < a.entity[right]]
 
 
-def _candidates(a: Views, b: Views, scheme: Scheme) -> tuple[Index, Index]:
+def _candidates(a: Views, b: Views, scheme: Scheme) -> Index:
     """All pairs while that is cheap, else those of the blocking rules."""
     if len(a.entity) * len(b.entity) <= FULL_PAIRS:
-        return AllPairs(a, b).pairs()
-    found = [blocked(a, b, scheme), same_subject(a, b)]
+        return np.arange(len(a.entity) * len(b.entity))
+    found = [blocked(a, b, scheme), codes(*same_subject(a, b), b)]
     if len(a.entity) * len(b.entity) <= KERNEL_PAIRS:
-        found.append(SimilarRecords(a, b, SIMILAR).pairs())
-    return joined(found, b)
+        found.append(codes(*SimilarRecords(a, b, SIMILAR).pairs(), b))
+    return once(np.concatenate(found))
 
 
-def blocked(a: Views, b: Views, scheme: Scheme) -> tuple[Index, Index]:
-    """Pairs of views that agree on three main fields."""
-    return joined([EqualKeys(a, b, keys).pairs() for keys in blocking_keys(scheme)], b)
+def blocked(a: Views, b: Views, scheme: Scheme) -> Index:
+    """Pairs of views that agree on three main fields, as `codes`; two rules are followed at a time."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return once(np.concatenate(list(pool.map(partial(_by_rule, a, b), blocking_keys(scheme)))))
 
 
-def joined(found: list[tuple[Index, Index]], b: Views) -> tuple[Index, Index]:
-    """Each pair of views once, in order."""
-    size = max(len(b.entity), 1)
-    codes, _ = once(np.concatenate([left * size + right for left, right in found]))
-    return codes // size, codes % size
+def _by_rule(a: Views, b: Views, keys: tuple[str, ...]) -> Index:
+    return codes(*EqualKeys(a, b, keys).pairs(), b)
+
+
+def codes(left: Index, right: Index, b: Views) -> Index:
+    """One number per pair of views, in the order of the pairs."""
+    return left * max(len(b.entity), 1) + right
+
+
+def ends(pairs: Index, b: Views) -> tuple[Index, Index]:
+    """The views of `codes`, left and right."""
+    left, right = np.divmod(pairs, max(len(b.entity), 1))
+    return left, right
 
 
 def blocking_keys(scheme: Scheme) -> Iterator[tuple[str, ...]]:
@@ -106,94 +90,131 @@ def blocking_keys(scheme: Scheme) -> Iterator[tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Built:
-    """The evidence, and per register with one row per person its strangers, as evidence and as they were compared."""
+    """The evidence, and per register with one row per person its strangers, as pairs to judge and as counts."""
 
     evidence: Evidence
     strangers: dict[str, Evidence]
-    known: dict[str, Strangers]
+    known: dict[str, Known]
 
 
-def build(views: dict[str, Views], scheme: Scheme, unique: frozenset[str], within: frozenset[str]) -> Built:
+def build(
+    views: dict[str, Views], scheme: Scheme, unique: frozenset[str], within: frozenset[str], engine: Engine
+) -> Built:
     """Evidence over all pairs of registers (names in order). `unique`: registers with one row per person; `within`:
     registers in which one person can have several records that no number joins.
     """
-    names = {**columns(scheme), SUBJECT: VALUE_LEVELS}
-    offsets = dict(zip(views, np.cumsum([0, *(v.entities for v in views.values())]), strict=False))
-    parts: list[Evidence] = []
+    names = level_names(scheme)
+    offsets = dict(zip(views, np.cumsum([0, *(v.entities for v in views.values())]).tolist(), strict=False))
+    found: list[list[pa.Table]] = []
     groups: list[Group] = []
-    for place, (bron_a, bron_b) in enumerate(register_pairs(views, within)):
-        a, b = views[bron_a], views[bron_b]
-        left, right = candidates(a, b, scheme)
-        everything = len(a.entity) * len(b.entity) <= FULL_PAIRS
-        compared = compare_pairs(a, b, *((left, right) if everything else _sample(a, b)), scheme)
-        groups.append(_group(a, b, compared, scheme, unique))
-        ends = (offsets[bron_a], offsets[bron_b])
-        for some in _batches(a.entity[left]):
-            if not everything:
-                compared = compare_pairs(a, b, left[some], right[some], scheme)
-            parts.append(of_entities(a, b, compared, scheme, groups[-1], place, ends))
-    whole = Evidence(
-        columns=names,
-        levels=np.concatenate([p.levels for p in parts]),
-        frequency=np.concatenate([p.frequency for p in parts]),
-        left=np.concatenate([p.left for p in parts]),
-        right=np.concatenate([p.right for p in parts]),
-        group=np.concatenate([p.group for p in parts]),
-        groups=groups,
-        floor=np.concatenate([p.floor for p in parts]),
-    )
-    strangers = {bron: strangers_of(views[bron], scheme) for bron in sorted(unique & set(views))}
-    return Built(with_floor(whole, strangers), {b: _as_evidence(s, whole) for b, s in strangers.items()}, strangers)
+    for bron_a, bron_b in register_pairs(views, within):
+        group, parts = _compared(views[bron_a], views[bron_b], scheme, unique, engine)
+        groups.append(group)
+        found.append([_shifted(part, offsets[bron_a], offsets[bron_b]) for part in parts])
+    evidence = packed(names, found, groups)
+    strangers, known = {}, {}
+    for bron in sorted(unique & set(views)):
+        strangers[bron], known[bron] = strangers_of(views[bron], scheme, groups, engine)
+    return Built(with_floor(evidence, list(known.values())), strangers, known)
 
 
-def _batches(entities: Index) -> Iterator[slice]:
-    """Slices of some BATCH pairs, none of which parts the pairs of a left record: entities (n,) do not fall.
+def _compared(
+    a: Views, b: Views, scheme: Scheme, unique: frozenset[str], engine: Engine
+) -> tuple[Group, list[pa.Table]]:
+    """One pair of registers: what all its pairs look like, and its candidates compared, the best spelling of each."""
+    names = level_names(scheme)
+    given = given_for(a, b, scheme)
+    pairs = candidates(a, b, scheme)
+    if len(a.entity) * len(b.entity) <= FULL_PAIRS:
+        seen = pa.concat_tables(engine.map(EVERY_PAIR, engine.parts(_parts(pairs, a, b)), given))
+        group = _group(a, b, seen, names, unique)
+        return group, [best_of(seen, gains_table(gains(names, start([group]), 0)))]
+    group = _group(a, b, every_pair(pairs_table(*_sample(a, b)), given), names, unique)
+    given["gains"] = gains_table(gains(names, start([group]), 0))
+    return group, list(engine.map(BEST_PAIRS, engine.parts(_parts(pairs, a, b)), given))
 
-    What is hopeless is dropped batch by batch, because all candidates of a million records do not fit into memory.
-    """
-    begin = 0
+
+def _parts(pairs: Index, a: Views, b: Views) -> Iterator[pa.Table]:
+    """Parts of some PART pairs of views, none of which divides the pairs of a left record; at least one."""
+    for some in cut(pairs, a, b):
+        yield pairs_table(*ends(pairs[some], b))
+
+
+def cut(pairs: Index, a: Views, b: Views) -> Iterator[slice]:
+    """Where the parts begin and end; `pairs`: sorted codes."""
+    begin, size = 0, max(len(b.entity), 1)
     while True:
-        end = len(entities)
-        if begin + BATCH < end:
-            last = entities[begin + BATCH]
-            end = int(np.searchsorted(entities, last, side="right" if last == entities[begin] else "left"))
+        end = len(pairs)
+        if begin + PART < end:
+            entity = a.entity[pairs[begin + PART] // size]
+            first, after = (np.searchsorted(a.entity, entity, side=side) for side in ("left", "right"))
+            end = int(np.searchsorted(pairs, first * size))
+            end = end if end > begin else int(np.searchsorted(pairs, after * size))
         yield slice(begin, end)
-        if end == len(entities):
+        if end == len(pairs):
             return
         begin = end
 
 
-def of_entities(
-    a: Views, b: Views, compared: Compared, scheme: Scheme, group: Group, place: int, offsets: tuple[int, int]
-) -> Evidence:
-    """One row per pair of entities: of its pairs of spellings the one that the starting weights like best."""
-    names = {**columns(scheme), SUBJECT: VALUE_LEVELS}
-    codes = np.zeros(len(compared.left), dtype=np.int64)
-    whole = Evidence(
-        columns=names,
-        levels=compared.levels,
-        frequency=compared.frequency,
-        left=a.entity[compared.left] + offsets[0],
-        right=b.entity[compared.right] + offsets[1],
-        group=codes,
-        groups=[group],
-        floor=np.full(len(codes), -np.inf),
-    )
-    bits = total_bits(whole, start(whole))
-    hopeful = np.flatnonzero(bits > HOPELESS)
-    order = hopeful[np.lexsort((-bits[hopeful], whole.right[hopeful], whole.left[hopeful]))]
-    left, right = whole.left[order], whole.right[order]
-    best = order[np.flatnonzero(np.r_[True, (left[1:] != left[:-1]) | (right[1:] != right[:-1])][: len(order)])]
+def _shifted(part: pa.Table, left: int, right: int) -> pa.Table:
+    """Entities in the numbering of all registers."""
+    for place, (name, offset) in enumerate((("left", left), ("right", right))):
+        moved = part.column(name).to_numpy() + np.int32(offset)
+        part = part.set_column(place, name, pa.array(moved))
+    return part
+
+
+def packed(names: Columns, found: list[list[pa.Table]], groups: list[Group], place: int = 0) -> Evidence:
+    """Compared pairs as evidence, without floors; `found` has the parts of the groups from `place` on, and is emptied."""
+    sizes = radices(names)
+    levels, group, of = [np.zeros((0, len(names)), np.int8)], [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
+    tables = [COMPARED.empty_table()]
+    lengths = [0] * len(groups)
+    for number, parts in enumerate(found, start=place):
+        table = pa.concat_tables(parts)
+        parts.clear()
+        lengths[number] = table.num_rows
+        code = table.column("code").to_numpy()
+        kept, base = numbered(code // sizes[-1], math.prod(sizes[:-1]))
+        before = sum(len(some) for some in group)
+        of.append((sizes[-1] * base + code % sizes[-1] + before).astype(np.int32))
+        three = (sizes[-1] * kept[:, None] + np.arange(sizes[-1])).ravel()
+        levels.append(np.column_stack(list(digits(three, sizes))).astype(np.int8))
+        group.append(np.full(len(three), number, dtype=np.int64))
+        tables.append(table.drop_columns("code"))
+    tables[0] = tables[0].drop_columns("code")
+    whole = pa.concat_tables(tables)
+    tables.clear()
+    every = np.concatenate(levels)
     return Evidence(
         columns=names,
-        levels=whole.levels[best],
-        frequency=whole.frequency[best],
-        left=whole.left[best],
-        right=whole.right[best],
-        group=np.full(len(best), place, dtype=np.int64),
-        groups=[group],
-        floor=whole.floor[best],
+        patterns=Patterns(every, np.concatenate(group), np.full(len(every), -np.inf)),
+        of=np.concatenate(of),
+        frequency=whole.column("frequency").to_numpy(),
+        left=whole.column("left").to_numpy(),
+        right=whole.column("right").to_numpy(),
+        left_view=whole.column("left_view").to_numpy(),
+        right_view=whole.column("right_view").to_numpy(),
+        ends=np.cumsum([0, *lengths]),
+        groups=groups,
     )
+
+
+def numbered(keys: Index, size: int) -> tuple[Index, Index]:
+    """The distinct keys, sorted, and the place of each key (n,) among them; keys are below `size`."""
+    if size > DENSE:
+        distinct = once(keys)
+        return distinct, np.searchsorted(distinct, keys)
+    occurs = np.zeros(size, dtype=bool)
+    occurs[keys] = True
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[keys]
+
+
+def once(keys: Index) -> Index:
+    """The distinct keys, sorted; numpy sorts faster than it hashes."""
+    ordered = np.sort(keys)
+    distinct: Index = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]]
+    return distinct
 
 
 def _sample(a: Views, b: Views) -> tuple[Index, Index]:
@@ -206,96 +227,39 @@ def _meetings(a: Views, b: Views) -> int:
     return a.entities * b.entities if a is not b else a.entities * (a.entities - 1) // 2
 
 
-def _group(a: Views, b: Views, compared: Compared, scheme: Scheme, unique: frozenset[str]) -> Group:
+def _group(a: Views, b: Views, seen: pa.Table, names: Columns, unique: frozenset[str]) -> Group:
     """Level totals over all pairs: counted where all were compared, else those of a sample, scaled."""
-    pairs, levels = _meetings(a, b), compared.levels
-    scale = pairs / max(len(levels), 1)
+    pairs, sizes = _meetings(a, b), radices(names)
+    scale = pairs / max(seen.num_rows, 1)
     totals = [
-        np.bincount(levels[:, column], minlength=len(levels_)).astype(float) * scale
-        for column, levels_ in enumerate((*columns(scheme).values(), VALUE_LEVELS))
+        np.bincount(levels, minlength=size).astype(float) * scale
+        for levels, size in zip(digits(seen.column("code").to_numpy(), sizes), sizes, strict=True)
     ]
     return Group(totals, pairs, min(a.entities, b.entities), a.bron in unique, b.bron in unique)
 
 
-@dataclass(frozen=True)
-class Strangers:
-    """Pairs of different people of one register: those that agree on three main fields, of `pairs` pairs in all."""
-
-    compared: Compared
-    left: Index
-    right: Index
-    pairs: int
-
-
-def strangers_of(side: Views, scheme: Scheme) -> Strangers:
-    """Known non-matches inside a register with one row per person.
-
-    Only pairs that share three main fields are compared; the others agree too little to bound anything.
-    """
-    left, right = blocked(side, side, scheme)
-    ordered = side.entity[left] < side.entity[right]
-    left, right = left[ordered], right[ordered]
-    compared = compare_pairs(side, side, left, right, scheme)
-    return Strangers(compared, side.entity[left], side.entity[right], side.entities * (side.entities - 1) // 2)
+def strangers_of(side: Views, scheme: Scheme, groups: list[Group], engine: Engine) -> tuple[Evidence, Known]:
+    """Known non-matches inside a register with one row per person, as pairs whose numbers are unknown, and counted."""
+    names = level_names(scheme)
+    pairs = blocked(side, side, scheme)
+    left, right = ends(pairs, side)
+    pairs = pairs[side.entity[left] < side.entity[right]]
+    del left, right
+    parts = engine.map(EVERY_PAIR, engine.parts(_parts(pairs, side, side)), given_for(side, side, scheme))
+    bare = packed(names, [[_without_number(part) for part in parts]], groups)
+    levels = bare.patterns.levels
+    several = np.bincount(side.entity, minlength=side.entities) > 1
+    patterns, counts = counted(names, levels, bare.of, bare.left, bare.right, several)
+    known = Known(patterns, counts, side.entities * (side.entities - 1) // 2)
+    return with_floor(bare, [known]), known
 
 
-def _patterns(strangers: Strangers, places: list[int]) -> tuple[NDArray[np.int8], Index]:
-    """Agreement patterns on some columns, and how many pairs of people show each in one of their spellings."""
-    numbers, levels = _numbered(strangers.compared.levels[:, places])
-    people = strangers.left * (int(strangers.right.max(initial=0)) + 1) + strangers.right
-    # Pairs of spellings lie in order of rows, not of people: a pattern that a pair shows twice counts once.
-    order = np.lexsort((numbers, people))
-    people, numbers = people[order], numbers[order]
-    new = np.ones(len(people), dtype=bool)
-    new[1:] = (people[1:] != people[:-1]) | (numbers[1:] != numbers[:-1])
-    return levels, np.bincount(numbers[new], minlength=len(levels)).astype(np.int64)
+def _without_number(part: pa.Table) -> pa.Table:
+    code = part.column("code").to_numpy()
+    return part.set_column(part.column_names.index("code"), "code", pa.array(code - code % len(VALUE_LEVELS)))
 
 
-def _numbered(levels: NDArray[np.int8]) -> tuple[Index, NDArray[np.int8]]:
-    """The number of each row (n, k) of levels among the distinct rows, and those, in order."""
-    radix = np.array([int(column.max(initial=0)) + 1 for column in levels.T], dtype=np.int64)
-    keys = np.zeros(len(levels), dtype=np.int64)
-    for column, size in zip(levels.T, radix, strict=True):
-        keys = keys * size + column
-    distinct, numbers = once(keys, numbered=True)
-    digits = [distinct // int(radix[place + 1 :].prod()) % size for place, size in enumerate(radix)]
-    return numbers, np.column_stack(digits).astype(np.int8)
-
-
-def once(keys: Index, *, numbered: bool = False) -> tuple[Index, Index]:
-    """The distinct keys, sorted, and (if asked) the place of each key (n,) among them; numpy sorts faster than it hashes."""
-    distinct = np.sort(keys)
-    distinct = distinct[np.concatenate([[True], distinct[1:] != distinct[:-1]])[: len(distinct)]]
-    return distinct, np.searchsorted(distinct, keys) if numbered else np.zeros(0, dtype=np.int64)
-
-
-def with_floor(evidence: Evidence, strangers: dict[str, Strangers]) -> Evidence:
-    """Set `floor`: log2 of the share of known non-matches that agree at least as much on what they are asked about."""
-    asked = bounded(evidence.columns)
-    inverse, mine = _numbered(evidence.levels[:, asked])
-    reach = np.zeros(len(mine))
-    for known in strangers.values():
-        patterns, counts = _patterns(known, asked)
-        reach += [counts[(patterns >= pattern).all(axis=1)].sum() for pattern in mine]
-    total = sum(known.pairs for known in strangers.values())
-    with np.errstate(divide="ignore"):
-        floor = np.log2(reach / max(total, 1))
-    return replace(evidence, floor=floor[inverse])
-
-
-def _as_evidence(strangers: Strangers, like: Evidence) -> Evidence:
-    """Strangers as pairs that the fitted model can judge, their numbers unknown; `floor` is filled like everybody's."""
-    levels = strangers.compared.levels.copy()
-    levels[:, -1] = 0
-    rows = len(levels)
-    bare = Evidence(
-        columns=like.columns,
-        levels=levels,
-        frequency=strangers.compared.frequency,
-        left=strangers.left,
-        right=strangers.right,
-        group=np.zeros(rows, dtype=np.int64),
-        groups=like.groups,
-        floor=np.full(rows, -np.inf),
-    )
-    return with_floor(bare, {"": strangers})
+def with_floor(evidence: Evidence, known: list[Known]) -> Evidence:
+    """Set the floors of the patterns."""
+    floor = floors(evidence.columns, evidence.patterns.levels, known)
+    return replace(evidence, patterns=replace(evidence.patterns, floor=floor))

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from linkage.evaluate import Blind, Situation, Strangers, described, errors, together
 from linkage.joined import Joined, joined
 from linkage.resolve import NEVER_COMPARED, pair_keys, places_of
-from linkage.views import Index, Views
+from linkage.views import Codes, Index, Views
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 CERTAIN = 60.0
+# Pairs looked up at a time, because keys are wider than what they are made of.
+SOME = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -34,16 +37,17 @@ class Judged:
     """n compared pairs of entities.
 
     left, right (n,): entity codes over all registers; posterior (n,); bits (n,): log2 odds of the pair by itself;
-    weight (n,): bits without the prior; levels (n,): how the pair agrees, in words, for those in the grey band only;
+    weight (n,): bits without the prior; doubtful (m,): the rows in the grey band, and levels (m,) how these agree, in words;
     absent: the weight of a pair that is not here.
     """
 
-    left: Index
-    right: Index
+    left: Codes
+    right: Codes
     posterior: Floats
     bits: Floats
     weight: Floats
-    levels: dict[int, str]
+    doubtful: Index
+    levels: pa.Array
     absent: float
     quality: dict[str, object]
 
@@ -59,12 +63,19 @@ def in_band(posterior: Floats, grey: tuple[float, float]) -> Index:
     return np.flatnonzero((posterior >= grey[0]) & (posterior < grey[1]))
 
 
-NOTHING = Judged(*(np.zeros(0, np.int64),) * 2, *(np.zeros(0),) * 3, levels={}, absent=NEVER_COMPARED, quality={})
+NOTHING = Judged(
+    *(np.zeros(0, np.int64),) * 2, *(np.zeros(0),) * 3, doubtful=np.zeros(0, np.int64), levels=pa.array([], pa.string()),
+    absent=NEVER_COMPARED, quality={},
+)  # fmt: skip
 
 
-def among(left: Index, right: Index, pairs: Index) -> Flags:
+def among(left: Codes, right: Codes, pairs: Index) -> Flags:
     """Which of the pairs (left, right) are among `pairs` (`resolve.pair_keys`, sorted)."""
-    return places_of(pair_keys(left, right), pairs) >= 0
+    found = np.zeros(len(left), dtype=bool)
+    for begin in range(0, len(left), SOME):
+        some = slice(begin, begin + SOME)
+        found[some] = places_of(pair_keys(left[some], right[some]), pairs) >= 0
+    return found
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,10 @@ from linkage.resolve import NO_PERSON, Edges, Entities, pair_ends, pair_keys, pe
 from linkage.subjects import plausible
 from linkage.verdicts import decided
 from linkage.views import Index, Views, in_order, load_views, words_of
+from schemas.engine import Engine, LocalEngine
 from schemas.errors import InputRefused
 
+LOCAL = LocalEngine()
 # Bits of a link by number: the pseudonyms are equal by chance once in 2^128.
 DETERMINISTIC_BITS = 128.0
 
@@ -75,8 +77,9 @@ class Links:
 
 
 def link(
-    linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Table | None, verdicts: pa.Table | None = None
-) -> Links:
+    linkage: dict[str, pa.Table], parameters: LinkParameters, known: pa.Table | None, verdicts: pa.Table | None = None,
+    engine: Engine = LOCAL,
+) -> Links:  # fmt: skip
     """Persons over all registers; `verdicts`: what a clerk said of pairs in doubt (`linkage.verdicts`).
 
     InputRefused when a linkage file, the known map or the verdicts have another layout.
@@ -90,7 +93,7 @@ def link(
     entities, highest = _entities(views, records, parameters.unique, known)
     sure, conflicts = _by_number(views, scheme)
     rules = Rules(parameters.unique, parameters.threshold, parameters.grey, parameters.within)
-    judged = judge(views, scheme, rules, sure)
+    judged = judge(views, scheme, rules, sure, engine)
     review = review_table(judged, conflicts, views, records)
     clerical: dict[str, object] = {}
     if verdicts is not None:

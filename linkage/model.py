@@ -17,18 +17,23 @@ What is added to recordlinkage's ECM, and why (plain ECM finds a wrong class on 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 
 import numpy as np
 import pandas as pd
+from numba import njit
 from numpy.typing import NDArray
 from recordlinkage.algorithms.nb_sklearn import ECM
 from recordlinkage.classifiers import ECMClassifier
 from sklearn.preprocessing import LabelBinarizer
 
 from linkage.compare import Bits
-from linkage.views import Index
+from linkage.views import Codes, Index
+from schemas.engine import WORKERS
+
+Columns = dict[str, tuple[str, ...]]
 
 # Winkler's starting point for exact agreement among matches, and the prior strength per level (Jeffreys).
 START_M = 0.9
@@ -59,51 +64,69 @@ class Group:
 
 @dataclass(frozen=True)
 class Patterns:
-    """p distinct rows of levels (p, k) with their group (p,) and which columns go by frequency (p, k).
+    """p distinct rows of levels (p, k) with their group (p,), in threes that differ in the number's level alone: pattern
+    3 n + l has level l of it.
 
-    of (n,): the pattern of each pair; frequency (n,): the sum of its log2 frequencies.
+    floor (p,): log2 of the share of known non-matches that agree at least as much on everything but the number, -inf
+    where none does.
     """
 
     levels: NDArray[np.int8]
     group: Index
-    by_frequency: NDArray[np.bool_]
-    of: Index
-    frequency: Bits
+    floor: Bits
+
+    def by_frequency(self, columns: Columns) -> NDArray[np.bool_]:
+        """Which columns (p, k) go by the frequency of the shared value."""
+        return np.column_stack(
+            [np.isin(self.levels[:, place], shared) for place, shared in enumerate(by_value(columns))]
+        )
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Candidate pairs of entities over all pairs of registers.
+    """Candidate pairs of entities over all pairs of registers, those of a pair of registers one after the other.
 
-    levels (n, k) int; frequency (n, k) log2 of the shared value's frequency or nan; left, right: entity codes, unique
-    over registers; group (n,): place in `groups`; floor (n,): log2 of the share of known non-matches that agree at
-    least as much on everything but the number, -inf where none does.
+    of (n,): the pattern of each pair; frequency (n,): the sum of the log2 frequencies of what it shares; left, right (n,):
+    entity codes, unique over registers; left_view, right_view (n,): the spellings that were compared, by register;
+    ends (groups + 1,): where the pairs of each of `groups` begin and end.
     """
 
-    columns: dict[str, tuple[str, ...]]
-    levels: NDArray[np.int8]
+    columns: Columns
+    patterns: Patterns
+    of: Codes
     frequency: Bits
-    left: Index
-    right: Index
-    group: Index
+    left: Codes
+    right: Codes
+    left_view: Codes
+    right_view: Codes
+    ends: Index
     groups: list[Group]
-    floor: Bits
 
-    @cached_property
-    def patterns(self) -> Patterns:
-        """The distinct rows of levels: the model computes with these, pairs only carry their frequencies."""
-        # Levels decide which columns go by frequency, so group and levels together name a pattern.
-        keys = self.group.copy()
-        for column, names in enumerate(self.columns.values()):
-            keys = keys * len(names) + self.levels[:, column]
-        _, first, of = np.unique(keys, return_index=True, return_inverse=True)
-        return Patterns(
-            levels=self.levels[first],
-            group=self.group[first],
-            by_frequency=~np.isnan(self.frequency[first]),
-            of=of.astype(np.int64),
-            frequency=np.nansum(self.frequency, axis=1),
-        )
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return len(self.of)
+
+    def rows(self, place: int) -> slice:
+        """The pairs of one group."""
+        return slice(int(self.ends[place]), int(self.ends[place + 1]))
+
+    @property
+    def levels(self) -> NDArray[np.int8]:
+        """The levels of every pair, (n, k)."""
+        return self.patterns.levels[self.of]
+
+    @property
+    def group(self) -> Index:
+        """The group of every pair, (n,)."""
+        return self.patterns.group[self.of]
+
+
+def by_value(columns: Columns) -> list[list[int]]:
+    """Per column the levels at which a value is shared, whose frequency then counts; the number counts by itself."""
+    return [
+        [] if name == SUBJECT else [level for level, word in enumerate(words) if word in ("subset", "equal")]
+        for name, words in columns.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -120,12 +143,29 @@ def bounded(columns: Iterable[str]) -> list[int]:
     return [place for place, name in enumerate(columns) if name != SUBJECT and not name.endswith("_order")]
 
 
-def start(evidence: Evidence) -> Parameters:
+def start(groups: list[Group]) -> Parameters:
     """Starting values: nothing is learnt, u is what all pairs show."""
-    u = [[(t + PRIOR) / (t.sum() + PRIOR * len(t)) for t in group.totals] for group in evidence.groups]
+    u = [[(t + PRIOR) / (t.sum() + PRIOR * len(t)) for t in group.totals] for group in groups]
     m = [[_with_missing(_start_m(len(levels) - 1), levels[0]) for levels in row] for row in u]
-    share = np.array([START_SHARE * g.smaller / max(g.pairs, 1) for g in evidence.groups])
+    share = np.array([START_SHARE * g.smaller / max(g.pairs, 1) for g in groups])
     return Parameters(m, u, np.clip(share, 1e-12, 0.5))
+
+
+def gains(columns: Columns, parameters: Parameters, place: int) -> list[Bits]:
+    """Bits per column and level for a group, the prior with the first column; frequencies and floors come on top."""
+    out = []
+    for m, u, shared in zip(parameters.m[place], parameters.u[place], by_value(columns), strict=True):
+        log_u = np.log2(u)
+        log_u[shared] = 0.0
+        out.append(np.log2(m) - log_u)
+    out[0] = out[0] + prior_bits(parameters)[place]
+    return out
+
+
+def prior_bits(parameters: Parameters) -> Bits:
+    """Log2 odds of a match per group before anything is compared."""
+    odds: Bits = np.log2(parameters.share) - np.log2(1 - parameters.share)
+    return odds
 
 
 def _start_m(levels: int) -> Bits:
@@ -140,59 +180,125 @@ def _with_missing(present: Bits, missing: float) -> Bits:
     return np.concatenate([[missing], present * (1 - missing)])
 
 
-def weights(evidence: Evidence, parameters: Parameters) -> NDArray[np.float64]:
-    """Match weight in bits, shape (n, k + 1): per column, and last the correction for what non-matches share."""
-    n, k = evidence.levels.shape
-    log_m, log_u = np.empty((n, k)), np.empty((n, k))
-    for place in range(len(evidence.groups)):
-        rows = np.flatnonzero(evidence.group == place)
-        for column in range(k):
-            level = evidence.levels[rows, column]
-            log_m[rows, column] = np.log2(parameters.m[place][column])[level]
-            log_u[rows, column] = np.log2(parameters.u[place][column])[level]
-    log_u = np.where(np.isnan(evidence.frequency), log_u, evidence.frequency)
-    alike = np.minimum(log_u[:, bounded(evidence.columns)].sum(axis=1) - evidence.floor, 0.0)
+def weights(
+    columns: Columns, levels: NDArray[np.int8], frequency: Bits, floor: Bits, place: int, parameters: Parameters
+) -> Bits:
+    """Match weight of n pairs of one group in bits, shape (n, k + 1): per column, and last the correction for what
+    non-matches share. levels, frequency (n, k), the latter nan where no value is shared; floor (n,).
+    """
+    log_m = np.column_stack([np.log2(m)[levels[:, c]] for c, m in enumerate(parameters.m[place])])
+    log_u = np.column_stack([np.log2(u)[levels[:, c]] for c, u in enumerate(parameters.u[place])])
+    log_u = np.where(np.isnan(frequency), log_u, frequency)
+    alike = np.minimum(log_u[:, bounded(columns)].sum(axis=1) - floor, 0.0)
     return np.column_stack([log_m - log_u, alike])
 
 
-def total_bits(evidence: Evidence, parameters: Parameters) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class Odds:
+    """What the parameters make of each pattern (p,): bits = free - max(bound + frequency, floor)."""
+
+    free: Bits
+    bound: Bits
+    floor: Bits
+
+    @classmethod
+    def under(cls, evidence: Evidence, parameters: Parameters) -> Odds:
+        """Those of the patterns of the evidence."""
+        few = evidence.patterns
+        log_m, log_u, free = (np.zeros(len(few.group)) for _ in range(3))
+        limited = set(bounded(evidence.columns))
+        by_frequency = few.by_frequency(evidence.columns)
+        for column in range(len(evidence.columns)):
+            m, u = (np.log2(np.stack([row[column] for row in rows])) for rows in (parameters.m, parameters.u))
+            level = few.levels[:, column]
+            log_m += m[few.group, level]
+            own = np.where(by_frequency[:, column], 0.0, u[few.group, level])
+            if column in limited:
+                log_u += own
+            else:
+                free += own
+        return cls(log_m - free + prior_bits(parameters)[few.group], log_u, few.floor)
+
+    def bits(self, of: Codes, frequency: Bits) -> Bits:
+        """Posterior log2 odds of pairs by themselves, shape (n,), finite."""
+        out: Bits = _bits(of, frequency, self.free, self.bound, self.floor)
+        return out
+
+
+def total_bits(evidence: Evidence, parameters: Parameters) -> Bits:
     """Posterior log2 odds of each pair by itself, shape (n,), finite; the sum of `weights` and the prior."""
-    few = evidence.patterns
-    log_m, log_u, free = (np.zeros(len(few.group)) for _ in range(3))
-    limited = set(bounded(evidence.columns))
-    for column in range(len(evidence.columns)):
-        m, u = (np.log2(np.stack([row[column] for row in rows])) for rows in (parameters.m, parameters.u))
-        level = few.levels[:, column]
-        log_m += m[few.group, level]
-        own = np.where(few.by_frequency[:, column], 0.0, u[few.group, level])
-        if column in limited:
-            log_u += own
-        else:
-            free += own
-    prior = (np.log2(parameters.share) - np.log2(1 - parameters.share))[few.group]
-    likely_other = np.maximum(log_u[few.of] + few.frequency, evidence.floor)
-    bits: NDArray[np.float64] = np.clip((log_m - free + prior)[few.of] - likely_other, -MAX_BITS, MAX_BITS)
-    return bits
+    return Odds.under(evidence, parameters).bits(evidence.of, evidence.frequency)
 
 
-def one_to_one(evidence: Evidence, bits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Posteriors when a record has at most one partner per register: o / (1 + row sum + column sum), own o once."""
+@njit(nogil=True, cache=True)
+def _bits(of: Codes, frequency: Bits, free: Bits, bound: Bits, floor: Bits) -> Bits:
+    out = np.empty(len(of))
+    for p in range(len(of)):
+        pattern = of[p]
+        value = free[pattern] - max(bound[pattern] + frequency[p], floor[pattern])
+        out[p] = min(max(value, -MAX_BITS), MAX_BITS)
+    return out
+
+
+def one_to_one(bits: Bits, left: Codes, right: Codes, group: Group) -> Bits:
+    """Posteriors of the pairs of one group when a record has at most one partner: o / (1 + row sum + column sum), own o
+    once.
+    """
     odds = np.exp2(bits)
-    rivals = np.zeros(len(odds))
-    for place, group in enumerate(evidence.groups):
-        rows = np.flatnonzero(evidence.group == place)
-        own = odds[rows]
-        # A left record has one partner when the right register has one row per person, and the other way round.
-        if group.unique_right:
-            rivals[rows] += _sum_by(evidence.left[rows], own) - own
-        if group.unique_left:
-            rivals[rows] += _sum_by(evidence.right[rows], own) - own
-    posterior: NDArray[np.float64] = odds / (1 + odds + rivals)
-    return posterior
+    # A left record has one partner when the right register has one row per person, and the other way round.
+    _normalise(odds, left, right, group.unique_right, group.unique_left)
+    return odds
 
 
-def _sum_by(codes: Index, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.bincount(codes, weights=values)[codes].astype(np.float64)
+@njit(nogil=True, cache=True)
+def _normalise(odds: Bits, left: Codes, right: Codes, by_left: bool, by_right: bool) -> None:
+    if len(odds) == 0:
+        return
+    # Entity codes of a group are those of two registers: sums start at the smallest.
+    first_left, first_right = left.min(), right.min()
+    of_left, of_right = np.zeros(left.max() - first_left + 1), np.zeros(right.max() - first_right + 1)
+    for p in range(len(odds)):
+        of_left[left[p] - first_left] += odds[p]
+        of_right[right[p] - first_right] += odds[p]
+    for p in range(len(odds)):
+        own, rivals = odds[p], 0.0
+        if by_left:
+            rivals += of_left[left[p] - first_left] - own
+        if by_right:
+            rivals += of_right[right[p] - first_right] - own
+        odds[p] = own / (1 + own + rivals)
+
+
+def expected(evidence: Evidence, parameters: Parameters) -> Bits:
+    """The E-step: how many pairs of each pattern are expected to be matches (p,).
+
+    Group by group, two at a time; a group's posteriors are dropped before another's are made.
+    """
+    odds = Odds.under(evidence, parameters)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        parts = list(pool.map(partial(_mass, evidence, odds), range(len(evidence.groups))))
+    mass: Bits = np.sum(parts, axis=0)
+    return mass
+
+
+def _mass(evidence: Evidence, odds: Odds, place: int) -> Bits:
+    rows = evidence.rows(place)
+    posterior = one_to_one(
+        odds.bits(evidence.of[rows], evidence.frequency[rows]),
+        evidence.left[rows],
+        evidence.right[rows],
+        evidence.groups[place],
+    )
+    return np.bincount(evidence.of[rows], weights=posterior, minlength=len(evidence.patterns.group)).astype(np.float64)
+
+
+def posteriors(evidence: Evidence, bits: Bits) -> Bits:
+    """One-to-one posteriors of all pairs (n,)."""
+    parts = [
+        one_to_one(bits[rows], evidence.left[rows], evidence.right[rows], group)
+        for group, rows in ((group, evidence.rows(place)) for place, group in enumerate(evidence.groups))
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 class LevelECM(ECM):
@@ -206,12 +312,16 @@ class LevelECM(ECM):
 
     def fit(self, X: NDArray[np.int8]) -> LevelECM:
         """Fit on the levels (n, k) of the evidence; `refused` says why a solution was refused, empty if it was not."""
-        evidence = self._evidence
-        if X.shape != evidence.levels.shape:
+        if X.shape != (len(self._evidence), len(self._evidence.columns)):
             raise ValueError("fit on the evidence that the classifier was made with")
+        return self.learn()
+
+    def learn(self) -> LevelECM:
+        """`fit` without levels of pairs at hand: the evidence has their patterns."""
+        evidence = self._evidence
         self.classes_ = np.array([0, 1])
         self._binarizers = [LabelBinarizer().fit(np.arange(len(names))) for names in evidence.columns.values()]
-        first = start(evidence)
+        first = start(evidence.groups)
         solution = self._iterate(first)
         self.refused = degenerate(evidence, solution)
         self._keep(first if self.refused else solution)
@@ -219,8 +329,7 @@ class LevelECM(ECM):
 
     def _iterate(self, current: Parameters) -> Parameters:
         for self.rounds in range(1, MAX_ROUNDS + 1):
-            posterior = one_to_one(self._evidence, total_bits(self._evidence, current))
-            following = maximise(self._evidence, posterior)
+            following = maximise(self._evidence, expected(self._evidence, current))
             step = max(np.abs(new - old).max() for new, old in zip(_flat(following), _flat(current), strict=True))
             current = following
             if step < TOLERANCE:
@@ -243,9 +352,11 @@ def _flat(parameters: Parameters) -> list[Bits]:
     return [levels for row in parameters.m for levels in row]
 
 
-def maximise(evidence: Evidence, posterior: NDArray[np.float64]) -> Parameters:
-    """The M-step: m over present levels pooled over groups, the share of missing, u and the match share per group."""
-    matched = [_expected_levels(evidence, posterior, place) for place in range(len(evidence.groups))]
+def maximise(evidence: Evidence, mass: Bits) -> Parameters:
+    """The M-step, from the expected matches of each pattern (p,): m over present levels pooled over groups, the share of
+    missing, u and the match share per group.
+    """
+    matched = [_expected_levels(evidence, mass, place) for place in range(len(evidence.groups))]
     pooled = []
     for column in range(len(evidence.columns)):
         counts = np.sum([rows[column][1:] for rows in matched], axis=0)
@@ -262,9 +373,8 @@ def maximise(evidence: Evidence, posterior: NDArray[np.float64]) -> Parameters:
     return Parameters(m, u, np.array(share))
 
 
-def _expected_levels(evidence: Evidence, posterior: NDArray[np.float64], place: int) -> list[Bits]:
+def _expected_levels(evidence: Evidence, mass: Bits, place: int) -> list[Bits]:
     few = evidence.patterns
-    mass = np.bincount(few.of, weights=posterior, minlength=len(few.group))
     rows = np.flatnonzero(few.group == place)
     return [
         np.bincount(few.levels[rows, column], weights=mass[rows], minlength=len(names)).astype(np.float64)
@@ -302,6 +412,6 @@ class LevelClassifier(ECMClassifier):
         return (self._prob_match(features) >= 0.5).astype(np.int64)
 
     def _prob_match(self, features: NDArray[np.int8]) -> NDArray[np.float64]:
-        if features.shape != self._evidence.levels.shape:
+        if features.shape != (len(self._evidence), len(self._evidence.columns)):
             raise ValueError("probabilities are those of the evidence that the classifier was made with")
-        return one_to_one(self._evidence, total_bits(self._evidence, self.kernel.parameters))
+        return posteriors(self._evidence, total_bits(self._evidence, self.kernel.parameters))

@@ -115,15 +115,15 @@ def review_table(judged: Judged, conflicts: Index, views: dict[str, Views], reco
     """Pairs for clerical review: a token of each side, the posterior, the level names per field, and the pair's mark; never
     a value.
     """
-    rows = np.array(list(judged.levels), dtype=np.int64)
-    tokens = _first_tokens(views)
+    rows, tokens = judged.doubtful, _first_tokens(views)
     ends = zip((judged.left[rows], judged.right[rows]), pair_ends(conflicts), strict=True)
-    words = [*judged.levels.values(), *[f"{SUBJECT}=conflict"] * len(conflicts)]
+    conflict = pa.repeat(pa.scalar(f"{SUBJECT}=conflict", pa.string()), len(conflicts))
+    words = pa.chunked_array([judged.levels, conflict])
     posterior = np.concatenate([judged.posterior[rows], np.zeros(len(conflicts))])
     left, right = (np.concatenate(side) for side in ends)
     sides = [tokens.take(pa.array(side)) for side in (left, right)]
     names = marks(left, right, records)
-    return pa.table([*sides, pa.array(posterior), pa.array(words, pa.string()), names], schema=REVIEW)
+    return pa.table([*sides, pa.array(posterior), words, names], schema=REVIEW)
 
 
 def uncertain_table(judged: Judged, sure: Index, views: dict[str, Views]) -> pa.Table:

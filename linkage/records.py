@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
@@ -183,11 +184,10 @@ def by_records(views: dict[str, Views], rules: Rules, sure: Index) -> Judged:
         },
         **overall(posterior, by_number, rules),
     }
-    words = {
-        int(row): f"score={points[row]:.2f} number={'differs' if cell[row] % 2 else 'missing'}"
-        for row in in_band(posterior, rules.grey)
-    }
-    return Judged(left, right, posterior, bits, bits, words, ABSENT, quality)
+    doubtful = in_band(posterior, rules.grey)
+    words = [f"score={points[row]:.2f} number={'differs' if cell[row] % 2 else 'missing'}" for row in doubtful.tolist()]
+    levels = pa.array(words, pa.string())
+    return Judged(left, right, posterior, bits, bits, doubtful, levels, ABSENT, quality)
 
 
 def _even(intercept: float, slope: float) -> float:

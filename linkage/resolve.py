@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from linkage.views import Index
+from linkage.views import Codes, Index
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -35,7 +35,7 @@ NO_PERSON = -1
 _LEFT = 32
 
 
-def pair_keys(left: Index, right: Index) -> Index:
+def pair_keys(left: Codes, right: Codes) -> Index:
     """One number per pair of entities, in the order of the pairs."""
     keys: Index = left.astype(np.int64) << _LEFT | right
     return keys
@@ -108,7 +108,7 @@ def components(entities: Entities, edges: Edges) -> Index:
     return found
 
 
-def weights_of(entities: Entities, edges: Edges, left: Index, right: Index, bits: Floats, absent: float) -> Weights:
+def weights_of(entities: Entities, edges: Edges, left: Codes, right: Codes, bits: Floats, absent: float) -> Weights:
     """The weights of those of the pairs (left, right) that hang together, which are all that `resolve` asks for."""
     component = components(entities, edges)
     # Two records that are linked to nobody else bring no other pair together.

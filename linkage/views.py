@@ -7,6 +7,7 @@ record are its spellings. An *entity* is one distinct record of a register.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from schemas.errors import InputRefused
 
 Words = NDArray[np.uint64]
 Index = NDArray[np.int64]
+# Codes of entities or views of pairs, of which there are millions: 32 bits are enough, and 64 are taken.
+Codes = NDArray[np.signedinteger[Any]]
 
 # Odd constants of splitmix64 (Steele, Lea and Flood, 2014).
 _MIX_1, _MIX_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
@@ -51,6 +54,11 @@ class Views:
     def row_entity(self) -> Index:
         """Entity of every row, shape (n,)."""
         return self.entity[self.row_view]
+
+    @cached_property
+    def counted(self) -> dict[Any, Any]:
+        """What `linkage.compare` has counted in this register, kept because it meets several others."""
+        return {}
 
     def present(self, field: str) -> NDArray[np.bool_]:
         """Whether each view has a value of a field, shape (v,): a keyed hash is never 0."""

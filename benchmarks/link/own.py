@@ -22,6 +22,7 @@ from benchmarks.link.speed import KEYS
 from linkage.judge import judge
 from linkage.judged import Rules
 from linkage.views import load_views
+from schemas.engine import LocalEngine
 
 KINDS = {"address": (FEBRL, cleartext), "people": (PEOPLE, people_text)}
 # Pairs below this posterior are of no interest to any threshold that could be chosen.
@@ -49,7 +50,7 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
     if task.get("clear"):
         views = in_clear(views, clear, rows, scheme)
     unique, within = (frozenset(sides), frozenset[str]()) if len(sides) == 2 else (frozenset[str](), frozenset(sides))
-    judged = judge(views, scheme, Rules(unique, 0.5, (0.05, 0.95), within), np.zeros(0, np.int64))
+    judged = judge(views, scheme, Rules(unique, 0.5, (0.05, 0.95), within), np.zeros(0, np.int64), LocalEngine())
     with open(task["pairs"], "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(
             [names[judged.left[row]], names[judged.right[row]], judged.posterior[row]]

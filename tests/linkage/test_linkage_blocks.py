@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from linkage.index import EqualKeys, SimilarRecords
 from linkage.kernel import dice_pairs
 from linkage.keys import StudyKeys
 from linkage.views import Views, load_views
+from schemas.engine import LocalEngine
 from tests.linkage.loader import load
 
 CODES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 2)), max_size=30)
@@ -144,29 +146,62 @@ def test_equal_encodings_beyond_the_budget_are_no_candidates():
     assert len(SimilarRecords(a, b, 0.7, 10_000).pairs()[0]) == 10_000
 
 
-@given(st.lists(st.integers(0, 8), max_size=60).map(sorted), st.integers(1, 20))
-def test_batches_cover_all_and_part_no_record(entities, size):
+@given(
+    st.lists(st.integers(0, 8), min_size=1, max_size=12).map(sorted),
+    st.lists(st.tuples(st.integers(0, 11), st.integers(0, 4)), unique=True, max_size=60),
+    st.integers(1, 20),
+)
+def test_parts_cover_all_and_divide_no_record(entities, pairs, size):
+    """Views of `entities` with five views of the other side."""
+    a, b = _views("A", [(1, 1, 1)] * len(entities)), _views("B", [(1, 1, 1)] * 5)
+    a = replace(a, entity=np.unique(entities, return_inverse=True)[1])
+    found = np.array(sorted(i * 5 + j for i, j in pairs if i < len(entities)), dtype=np.int64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evidence, "BATCH", size)
-        parts = list(evidence._batches(np.array(entities, dtype=np.int64)))
-    assert [place for part in parts for place in range(part.start, part.stop)] == list(range(len(entities)))
-    for one, two in itertools.pairwise(parts):
-        assert entities[one.stop - 1] != entities[two.start]
-        assert one.stop - one.start <= size or len(set(entities[one])) == 1
+        patch.setattr(evidence, "PART", size)
+        parts = list(evidence.cut(found, a, b))
+    assert [place for part in parts for place in range(part.start, part.stop)] == list(range(len(found)))
+    whose = [a.entity[found[part] // 5] for part in parts]
+    for one, two in itertools.pairwise(whose):
+        assert one[-1] != two[0]
+        assert len(one) <= size or len(set(one)) == 1
 
 
-def test_batches_give_the_evidence_of_one(monkeypatch):
-    views = load_views(
-        encode_registers(load("nr2015"), StudyKeys(b"k" * 32, "nr2015"), "single-site").linkage, REGISTER
-    )
+@pytest.fixture(scope="module")
+def views():
+    return load_views(encode_registers(load("nr2015"), StudyKeys(b"k" * 32, "nr2015"), "single-site").linkage, REGISTER)
+
+
+def _same(one, two):
+    """Whether two evidences are equal to the last bit."""
+    names = ("levels", "left", "right", "left_view", "right_view", "group", "frequency", "ends")
+    same = [np.array_equal(getattr(one, name), getattr(two, name)) for name in names]
+    return all(same) and np.array_equal(one.patterns.floor[one.of], two.patterns.floor[two.of])
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_parts_on_any_number_of_threads_give_the_evidence_of_one(views, monkeypatch, workers):
     monkeypatch.setattr(evidence, "FULL_PAIRS", 100)
-    whole = evidence.build(views, REGISTER, frozenset({"IND"}), frozenset()).evidence
-    monkeypatch.setattr(evidence, "BATCH", 37)
-    parts = evidence.build(views, REGISTER, frozenset({"IND"}), frozenset()).evidence
+    whole = evidence.build(views, REGISTER, frozenset({"IND"}), frozenset(), LocalEngine(1)).evidence
+    monkeypatch.setattr(evidence, "PART", 37)
+    parts = evidence.build(views, REGISTER, frozenset({"IND"}), frozenset(), LocalEngine(workers)).evidence
     assert len(whole.left) > 500
-    for name in ("levels", "left", "right", "group", "floor"):
-        assert np.array_equal(getattr(whole, name), getattr(parts, name))
-    assert np.array_equal(whole.frequency, parts.frequency, equal_nan=True)
+    assert _same(whole, parts)
+
+
+def test_full_comparison_in_parts_gives_the_evidence_of_one(views, monkeypatch):
+    whole = evidence.build(views, REGISTER, frozenset({"IND"}), frozenset({"DTV"}), LocalEngine()).evidence
+    monkeypatch.setattr(evidence, "PART", 1001)
+    assert _same(whole, evidence.build(views, REGISTER, frozenset({"IND"}), frozenset({"DTV"}), LocalEngine()).evidence)
+
+
+def test_distinct_keys_are_the_same_by_table_and_by_sorting(monkeypatch):
+    keys = np.random.Generator(np.random.PCG64(6)).integers(0, 900, 5000)
+    by_table = evidence.numbered(keys, 900)
+    monkeypatch.setattr(evidence, "DENSE", 10)
+    by_sorting = evidence.numbered(keys, 900)
+    for one, two in zip(by_table, by_sorting, strict=True):
+        assert np.array_equal(one, two)
+    assert np.array_equal(by_table[0][by_table[1]], keys)
 
 
 @pytest.mark.parametrize("sides", [([], [(1, 1, 1)]), ([(1, 1, 1)], []), ([], [])])

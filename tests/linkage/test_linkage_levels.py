@@ -61,3 +61,35 @@ def test_digit_levels(values, seed):
     for i, j, level in zip(ia, ib, got, strict=True):
         alike = _dice(filters[i], filters[j])
         assert level == levels_plain.digit_level(values[i], values[j], alike, CLOSE_DAY)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(PARTS, PARTS), min_size=2, max_size=8), st.integers(0, 99))
+def test_two_names_in_the_order_that_fits_better(names, seed):
+    """Against both orders compared in full by the plain twin."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    surname, given_names = (_padded([row[place] for row in names]) for place in (0, 1))
+    filters = _filters(generator, 2 * len(names), 8)
+    sides = (surname, filters[: len(names)], given_names, filters[len(names) :])
+    shares = [-generator.random(shape) * 20 for shape in (len(names), surname.shape) * 2]
+    ia, ib = (axis.ravel() for axis in np.meshgrid(np.arange(len(names)), np.arange(len(names))))
+    got, bits = levels.name_pair_levels(*sides, *sides, ia, ib, *shares, PARTIAL_NAME, CLOSE_NAME)
+
+    def plain(i, j, mine, theirs):
+        (parts_a, filters_a), (parts_b, filters_b) = sides[mine : mine + 2], sides[theirs : theirs + 2]
+        return levels_plain.name_level(
+            parts_a[i].tolist(),
+            parts_b[j].tolist(),
+            _dice(filters_a[i], filters_b[j]),
+            shares[mine][i],
+            shares[mine + 1][i].tolist(),
+            (PARTIAL_NAME, CLOSE_NAME),
+        )
+
+    for i, j, level, rare in zip(ia, ib, got.tolist(), bits.tolist(), strict=True):
+        straight, crossed = (plain(i, j, 0, 0), plain(i, j, 2, 2)), (plain(i, j, 0, 2), plain(i, j, 2, 0))
+        swapped = crossed[0][0] + crossed[1][0] > straight[0][0] + straight[1][0]
+        best = crossed if swapped else straight
+        known = straight[0][0] > 0 and straight[1][0] > 0
+        assert level == [best[0][0], best[1][0], 1 + swapped if known else 0]
+        assert np.array_equal(rare, [best[0][1], best[1][1]], equal_nan=True)

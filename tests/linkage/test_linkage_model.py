@@ -7,19 +7,37 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from linkage.compared import given_for, levels_of, pairs_table
 from linkage.encode import encode_registers
 from linkage.evidence import build
 from linkage.fields import REGISTER
+from linkage.judged import register_pairs
 from linkage.keys import StudyKeys
-from linkage.model import LevelClassifier, LevelECM, degenerate, maximise, one_to_one, start, total_bits, weights
+from linkage.model import (
+    LevelClassifier,
+    LevelECM,
+    degenerate,
+    expected,
+    maximise,
+    posteriors,
+    start,
+    total_bits,
+    weights,
+)
 from linkage.views import load_views
+from schemas.engine import LocalEngine
 from tests.linkage.loader import load
 
 
 @pytest.fixture(scope="module")
-def evidence():
+def views():
     encoded = encode_registers(load("nr2015"), StudyKeys(b"k" * 32, "nr2015"), "single-site")
-    return build(load_views(encoded.linkage, REGISTER), REGISTER, frozenset({"IND"}), frozenset()).evidence
+    return load_views(encoded.linkage, REGISTER)
+
+
+@pytest.fixture(scope="module")
+def evidence(views):
+    return build(views, REGISTER, frozenset({"IND"}), frozenset(), LocalEngine()).evidence
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +47,27 @@ def fitted(evidence):
     return model
 
 
-def test_total_bits_are_the_sum_of_the_weights_and_the_prior(evidence, fitted):
+def test_total_bits_are_the_sum_of_the_weights_and_the_prior(views, evidence, fitted):
+    """The pairs of each group compared once more, field by field."""
     parameters = fitted.kernel.parameters
-    prior = np.log2(parameters.share / (1 - parameters.share))[evidence.group]
-    direct = weights(evidence, parameters).sum(axis=1) + prior
-    assert np.allclose(total_bits(evidence, parameters), direct)
+    for place, (first, second) in enumerate(register_pairs(views, frozenset())):
+        rows = evidence.rows(place)
+        part = pairs_table(evidence.left_view[rows], evidence.right_view[rows])
+        levels, frequency = levels_of(part, given_for(views[first], views[second], REGISTER))
+        assert np.array_equal(levels, evidence.levels[rows])
+        floor = evidence.patterns.floor[evidence.of[rows]]
+        by_field = weights(evidence.columns, levels, frequency, floor, place, parameters).sum(axis=1)
+        prior = np.log2(parameters.share / (1 - parameters.share))[place]
+        assert np.allclose(total_bits(evidence, parameters)[rows], by_field + prior)
 
 
 def test_one_to_one_is_its_formula(evidence):
     """Twin in plain Python, over the first thousand pairs by record."""
-    bits = total_bits(evidence, start(evidence))
+    bits = total_bits(evidence, start(evidence.groups))
     odds = 2.0**bits
-    posterior = one_to_one(evidence, bits)
+    posterior = posteriors(evidence, bits)
     for row in range(0, len(odds), max(1, len(odds) // 300)):
-        place = evidence.group[row]
+        place = int(evidence.group[row])
         rivals = 0.0
         for other in np.flatnonzero(evidence.group == place):
             same_left = evidence.left[other] == evidence.left[row] and evidence.groups[place].unique_right
@@ -52,10 +77,19 @@ def test_one_to_one_is_its_formula(evidence):
         assert posterior[row] == pytest.approx(odds[row] / (1 + odds[row] + rivals), rel=1e-6)
 
 
+def test_matches_are_expected_per_pattern_as_pair_by_pair(evidence, fitted):
+    """The E-step in two threads against posteriors added up one by one."""
+    parameters = fitted.kernel.parameters
+    mass = np.zeros(len(evidence.patterns.group))
+    for pattern, posterior in zip(evidence.of, posteriors(evidence, total_bits(evidence, parameters)), strict=True):
+        mass[pattern] += posterior
+    assert np.array_equal(expected(evidence, parameters), mass)
+
+
 def test_em_rises_from_its_start_and_stops(evidence, fitted):
     """The fitted parameters are a fixed point of the M-step."""
     parameters = fitted.kernel.parameters
-    again = maximise(evidence, one_to_one(evidence, total_bits(evidence, parameters)))
+    again = maximise(evidence, expected(evidence, parameters))
     for place in range(len(evidence.groups)):
         for new, old in zip(again.m[place], parameters.m[place], strict=True):
             assert np.abs(new - old).max() < 1e-4
@@ -71,7 +105,7 @@ def test_recordlinkage_users_find_what_they_know(evidence, fitted):
 
 
 def test_a_solution_in_which_agreement_speaks_against_a_match_is_refused(evidence):
-    first = start(evidence)
+    first = start(evidence.groups)
     turned = [[m[::-1] if len(m) > 2 else m for m in row] for row in first.m]
     assert "speaks against" in degenerate(evidence, replace(first, m=turned))
     assert degenerate(evidence, first) == ""
@@ -79,7 +113,7 @@ def test_a_solution_in_which_agreement_speaks_against_a_match_is_refused(evidenc
 
 def test_after_a_refused_solution_the_starting_values_rule(evidence, monkeypatch):
     """EM that ends in the wrong class, as plain ECM does on RLdata10000: the model says so and links by its start."""
-    first = start(evidence)
+    first = start(evidence.groups)
     turned = replace(first, m=[[m[::-1] if len(m) > 2 else m for m in row] for row in first.m])
     monkeypatch.setattr(LevelECM, "_iterate", lambda self, current: turned)
     model = LevelClassifier(evidence)
@@ -95,7 +129,7 @@ def test_after_a_refused_solution_the_starting_values_rule(evidence, monkeypatch
 
 def test_more_matches_than_records_is_refused(evidence):
     groups = [replace(group, unique_left=True, unique_right=True) for group in evidence.groups]
-    assert degenerate(replace(evidence, groups=groups), replace(start(evidence), share=np.full(3, 0.5))) == (
+    assert degenerate(replace(evidence, groups=groups), replace(start(evidence.groups), share=np.full(3, 0.5))) == (
         "more matches than records"
     )
 
