@@ -154,9 +154,8 @@ def pseudonyms(bron: str, table: pa.Table, keys: StudyKeys) -> dict[str, pa.Arra
 
 def _macs(key: bytes, column: pa.ChunkedArray, prepare: Callable[[str | None], str | None]) -> pa.Array:
     distinct = _combined(column).dictionary_encode()
-    texts = [prepare(text) for text in distinct.dictionary.to_pylist()]
-    macs = pa.array([None if text is None else bloom.mac(key, text) for text in texts], pa.binary(32))
-    return macs.take(distinct.indices)
+    texts = (prepare(text) for text in distinct.dictionary.to_pylist())
+    return pa.array(bloom.macs(key, texts), pa.binary(32)).take(distinct.indices)
 
 
 Cleartext = Mapping[str, Sequence[str | None] | pa.Array | pa.ChunkedArray]

@@ -1,7 +1,8 @@
 """Reading a delimited text file: fast when every line is a row, exact when it is not.
 
-The first attempt is Arrow's reader. When rows span lines, or do not have the fields of the header, Python's csv reader
-takes over, because only it says on which physical line each row starts.
+The first attempt is Arrow's reader, which sets lines aside that do not have the fields of the header. When rows span lines,
+or the quotation marks of such a line do not close, Python's csv reader takes over, because only it says on which physical
+line each row starts.
 """
 
 from __future__ import annotations
@@ -72,18 +73,30 @@ def _header(text: str, dialect: Dialect) -> list[str]:
 
 
 def _read_lines(data: bytes, header: list[str], columns: tuple[str, ...], dialect: Dialect) -> Read | None:
-    """Arrow's reading, or None unless every line that is not blank is one row with the fields of the header."""
+    """Arrow's reading, or None unless every line that is not blank is one row, and what is wrong with it is plain."""
     lines = _filled_lines(data)
     if lines is None:
         return None
     wanted = set(columns)
     # Names of our own: a column outside the extract may have any name, or none, or one twice.
     names = [name if name in wanted else f"\x00{index}" for index, name in enumerate(header)]
+    ragged: list[int] = []
+    plain = [data.endswith((b"\n", b"\r"))]
+
+    def aside(row: arrow_csv.InvalidRow) -> str:
+        """Note a row with more or fewer fields; never keep its text."""
+        ragged.append(row.number - int(lines[0]))
+        plain.append(_fields(row.text, dialect) == row.actual_columns)
+        return "skip"
+
     try:
         table = arrow_csv.read_csv(
             pa.py_buffer(data),
-            read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=int(lines[0])),
-            parse_options=arrow_csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=True),
+            # Only a reader with one thread numbers the rows that it sets aside.
+            read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=int(lines[0]), use_threads=False),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=dialect.separator, newlines_in_values=True, invalid_row_handler=aside
+            ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(columns, pa.string()),
                 include_columns=list(columns),
@@ -92,7 +105,11 @@ def _read_lines(data: bytes, header: list[str], columns: tuple[str, ...], dialec
         )
     except pa.ArrowInvalid:
         return None
-    return (table, lines[1:], ()) if table.num_rows == len(lines) - 1 else None
+    if table.num_rows + len(ragged) != len(lines) - 1 or (ragged and not all(plain)):
+        return None
+    good = np.ones(len(lines), dtype=bool)
+    good[[0, *ragged]] = False
+    return table, lines[good], tuple(lines[ragged].tolist())
 
 
 def _filled_lines(data: bytes) -> np.ndarray | None:
@@ -150,7 +167,19 @@ def _records(path: Path, text: str, dialect: Dialect) -> Iterator[tuple[int, int
 
 def _well_quoted(lines: list[str], dialect: Dialect) -> bool:
     """Whether every quotation mark of a row over several lines closes at the end of a field: else it swallowed rows."""
+    return _strictly(lines, dialect) is not None
+
+
+def _fields(text: str, dialect: Dialect) -> int:
+    """The fields of a row in one line; -1 where a quotation mark does not close at the end of its field."""
+    record = _strictly([text], dialect)
+    return -1 if record is None else len(record)
+
+
+def _strictly(lines: list[str], dialect: Dialect) -> list[str] | None:
+    """The one row that lines are, or None where they are not one."""
     try:
-        return len(list(csv.reader(lines, delimiter=dialect.separator, strict=True))) == 1
+        records = list(csv.reader(lines, delimiter=dialect.separator, strict=True))
     except csv.Error:
-        return False
+        return None
+    return records[0] if len(records) == 1 else None

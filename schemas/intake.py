@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 from schemas.arrival import require_edition, require_whole
 from schemas.checks import failures, parse
 from schemas.deliveries import Delivery, locate, read_delivery
+from schemas.engine import WORKERS
 from schemas.events import LINE, canonical_events, contradicting, drop_duplicates, sorted_row_bytes
 from schemas.extracts import EXTRACTS
 from schemas.quarantine import SCHEMA, WHOLE_ROW, quarantine_table, refuse_over_limit
@@ -53,12 +55,14 @@ def read_registers(study: Study, data_dir: Path) -> Intake:
     registers = list(study.registers.values())
     paths = [locate(register, data_dir) for register in registers]
     require_whole(data_dir, paths)
-    deliveries = [read_delivery(register, path) for register, path in zip(registers, paths, strict=True)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        deliveries = list(pool.map(read_delivery, registers, paths))
+        judged = list(pool.map(_judge, registers, deliveries))
     events: dict[str, pa.Table] = {}
     duplicates: dict[str, int] = {}
     quarantines = [SCHEMA.empty_table()]
-    for register, delivery in zip(registers, deliveries, strict=True):
-        events[register.bron], duplicates[register.bron], broken = _judge(register, delivery)
+    for register, (valid, dropped, broken) in zip(registers, judged, strict=True):
+        events[register.bron], duplicates[register.bron] = valid, dropped
         quarantines.append(broken)
     quarantine = pa.concat_tables(quarantines)
     delivered = {register.bron: delivery.rows for register, delivery in zip(registers, deliveries, strict=True)}

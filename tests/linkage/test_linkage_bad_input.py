@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.link.whole import skewed
 from linkage.encode import encode_registers
-from linkage.evidence import blocking_keys, candidates
+from linkage.evidence import blocking_keys, candidates, ends
 from linkage.index import EqualKeys
 from linkage.keys import StudyKeys
 from linkage.link import LinkParameters, link, links_file
@@ -137,7 +137,7 @@ def test_a_register_of_namesakes_born_on_1_january_is_bounded(monkeypatch):
     monkeypatch.setattr("linkage.index.RULE_PAIRS", 20_000)
     scheme = LinkParameters().scheme
     views = load_views({name: skewed(3_000, seed) for seed, name in enumerate(("A", "B"))}, scheme)
-    left, right = candidates(views["A"], views["B"], scheme)
+    left, right = ends(candidates(views["A"], views["B"], scheme), views["B"])
     rules = len(list(blocking_keys(scheme))) + 1
     assert 0 < len(left) <= rules * 20_000
     # Who agrees on everything, bit for bit, and has few namesakes is still found.

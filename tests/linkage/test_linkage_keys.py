@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from linkage.bloom import mac, macs
 from linkage.keys import StudyKeys, create_key, load_key
 from schemas.errors import UsageError
 
@@ -62,3 +63,10 @@ def test_keys_are_not_shown_and_not_pickled():
     assert "\\x07" not in repr(keys)
     with pytest.raises(UsageError, match="not pickled"):
         pickle.dumps(keys)
+
+
+def test_many_pseudonyms_at_once_are_those_one_by_one():
+    """RFC 2104 by hand against Python's HMAC."""
+    texts = ["2930279489", "", "é" * 100, None, "1"]
+    for key in (bytes(range(32)), b"k"):
+        assert macs(key, texts) == [None if text is None else mac(key, text) for text in texts]
