@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
+
 from flows.coded import coded
 from flows.desks import ATTRIBUTES, ERROR, KEYS, LINK_TABLES, LINKAGE, PLACE
 from flows.engines import Place
@@ -60,20 +62,27 @@ def link(blobs: dict[str, bytes]) -> dict[str, bytes]:
 
     InputRefused where a file has a column that belongs to another desk.
     """
-    from linkage.fields import SCHEMES
     from linkage.link import LinkParameters
     from linkage.link import link as link_files
 
-    files = {k.removeprefix(LINKAGE): unpack_table(v) for k, v in blobs.items() if k.startswith(LINKAGE)}
+    known = unpack_table(blobs["known"]) if "known" in blobs else None
+    verdicts = unpack_table(blobs["verdicts"]) if "verdicts" in blobs else None
+    links = link_files(_linkage_files(blobs), LinkParameters(), known, verdicts)
+    answer = {name: pack_table(getattr(links, name)) for name in LINK_TABLES}
+    return answer | {"quality": pack_json(links.quality)}
+
+
+def _linkage_files(blobs: dict[str, bytes]) -> dict[str, pa.Table]:
+    """The linkage files, taken out of the blobs, so that the memory of a file is free once it has been read."""
+    from linkage.fields import SCHEMES
+
+    names = [name for name in blobs if name.startswith(LINKAGE)]
+    files = {name.removeprefix(LINKAGE): unpack_table(blobs.pop(name)) for name in names}
     allowed = {name for scheme in SCHEMES.values() for name in scheme.arrow().names}
     for bron, table in files.items():
         if not set(table.column_names) <= allowed:
             raise InputRefused(f"The linkage file of {bron} has a column that no linkage file has; encode it again.")
-    known = unpack_table(blobs["known"]) if "known" in blobs else None
-    verdicts = unpack_table(blobs["verdicts"]) if "verdicts" in blobs else None
-    links = link_files(files, LinkParameters(), known, verdicts)
-    answer = {name: pack_table(getattr(links, name)) for name in LINK_TABLES}
-    return answer | {"quality": pack_json(links.quality)}
+    return files
 
 
 def _place(blobs: dict[str, bytes]) -> Place:

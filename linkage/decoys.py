@@ -15,13 +15,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from linkage.compared import best_of, every_pair, gains_table, given_for, pairs_table
-from linkage.evidence import blocked, codes, ends, once, packed, with_floor
+from linkage.compared import BEST_PAIRS, gains_table, given_for
+from linkage.evidence import blocked, codes, once, packed, parts_of, with_floor
 from linkage.fields import Scheme, field_columns
 from linkage.index import KERNEL_PAIRS, similar_pairs
 from linkage.model import Evidence, Parameters, gains, start, total_bits
+from linkage.resolve import places_of
 from linkage.strangers import Known
 from linkage.views import Index, Views, Words
+from schemas.engine import Engine
 
 # Records of decoys for a file: three times the file, more of a small one, fewer of a large one, where a sample is enough.
 FILES, MANY_FILES, FEW_RECORDS = 3, 20, 500
@@ -78,7 +80,7 @@ class Decoys:
 
 def decoys_of(
     a: Views, b: Views, scheme: Scheme, place: int, like: Evidence, fitted: Parameters,
-    known: list[Known], own: tuple[Index, Index],
+    known: list[Known], own: tuple[Index, Index], engine: Engine,
 ) -> Decoys:  # fmt: skip
     """Decoys of `b` as the model sees them beside the records of `a` (which is `b` for a file with duplicates).
 
@@ -90,14 +92,18 @@ def decoys_of(
     if a is b:
         itself = np.arange(b.entities)
         kin = np.concatenate([kin, own[1] * b.entities + own[0], itself * b.entities + itself])
+    kin = np.unique(kin)
     bits, decoy, made = [], [], 0
     starting = gains_table(gains(like.columns, start([like.groups[place]]), 0))
     for _ in range(FILES if b.entities >= FEW_RECORDS else MANY_FILES):
         file, sources = recombined(b, scheme, generator)
-        compared = every_pair(pairs_table(*ends(_near(a, file, scheme), file)), given_for(a, file, scheme))
-        pairs = packed(like.columns, [[best_of(compared, starting)]], like.groups, place)
+        given = given_for(a, file, scheme) | {"gains": starting}
+        parts = engine.map(BEST_PAIRS, engine.parts(parts_of(_near(a, file, scheme), a, file)), given)
+        pairs = packed(like.columns, [list(parts)], like.groups, place)
         left, right = pairs.left.astype(np.int64), pairs.right.astype(np.int64)
-        strange = ~np.isin(left[:, None] * b.entities + sources[right], kin).any(axis=1)
+        strange = np.ones(len(left), dtype=bool)
+        for source in sources.T:
+            strange &= places_of(left * b.entities + source[right], kin) < 0
         judged = with_floor(pairs, known)
         bits.append(total_bits(judged, fitted)[strange])
         decoy.append(right[strange] + made)

@@ -126,15 +126,15 @@ def _compared(
     given = given_for(a, b, scheme)
     pairs = candidates(a, b, scheme)
     if len(a.entity) * len(b.entity) <= FULL_PAIRS:
-        seen = pa.concat_tables(engine.map(EVERY_PAIR, engine.parts(_parts(pairs, a, b)), given))
+        seen = pa.concat_tables(engine.map(EVERY_PAIR, engine.parts(parts_of(pairs, a, b)), given))
         group = _group(a, b, seen, names, unique)
         return group, [best_of(seen, gains_table(gains(names, start([group]), 0)))]
     group = _group(a, b, every_pair(pairs_table(*_sample(a, b)), given), names, unique)
     given["gains"] = gains_table(gains(names, start([group]), 0))
-    return group, list(engine.map(BEST_PAIRS, engine.parts(_parts(pairs, a, b)), given))
+    return group, list(engine.map(BEST_PAIRS, engine.parts(parts_of(pairs, a, b)), given))
 
 
-def _parts(pairs: Index, a: Views, b: Views) -> Iterator[pa.Table]:
+def parts_of(pairs: Index, a: Views, b: Views) -> Iterator[pa.Table]:
     """Parts of some PART pairs of views, none of which divides the pairs of a left record; at least one."""
     for some in cut(pairs, a, b):
         yield pairs_table(*ends(pairs[some], b))
@@ -245,7 +245,7 @@ def strangers_of(side: Views, scheme: Scheme, groups: list[Group], engine: Engin
     left, right = ends(pairs, side)
     pairs = pairs[side.entity[left] < side.entity[right]]
     del left, right
-    parts = engine.map(EVERY_PAIR, engine.parts(_parts(pairs, side, side)), given_for(side, side, scheme))
+    parts = engine.map(EVERY_PAIR, engine.parts(parts_of(pairs, side, side)), given_for(side, side, scheme))
     bare = packed(names, [[_without_number(part) for part in parts]], groups)
     levels = bare.patterns.levels
     several = np.bincount(side.entity, minlength=side.entities) > 1

@@ -82,7 +82,7 @@ def by_fields(views: dict[str, Views], scheme: Scheme, rules: Rules, sure: Index
         doubtful=doubtful,
         levels=_words(evidence, doubtful),
         absent=NEVER_COMPARED,
-        quality=_quality(built, model, found, by_number, rules, views, scheme)
+        quality=_quality(built, model, found, by_number, rules, views, scheme, engine)
         | overall(posterior, by_number, rules)
         | {"em_rounds": model.kernel.rounds, "em_refused": model.kernel.refused}
         | {"waterfalls": _waterfalls(evidence, parameters, posterior, by_number, rules, views, scheme)},
@@ -146,7 +146,7 @@ def _waterfalls(
 
 def _quality(
     built: Built, model: LevelClassifier, found: Found, by_number: Flags, rules: Rules, views: dict[str, Views],
-    scheme: Scheme,
+    scheme: Scheme, engine: Engine,
 ) -> dict[str, object]:  # fmt: skip
     """Per pair of registers what was linked and what is known of the errors."""
     evidence, fitted = built.evidence, model.kernel.parameters
@@ -163,7 +163,7 @@ def _quality(
         here = found.group == place
         linked = here & found.linked
         own = (found.left[linked] - offsets[first], found.right[linked] - offsets[second])
-        decoys = decoys_of(views[first], views[second], scheme, place, evidence, fitted, known, own)
+        decoys = decoys_of(views[first], views[second], scheme, place, evidence, fitted, known, own, engine)
         hits = decoys.decoy[decoys.bits >= 0]
         several = len(hits) / max(len(np.unique(hits)), 1) if len(hits) else 1.0
         free = here & ~found.linked

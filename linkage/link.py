@@ -27,7 +27,7 @@ from linkage.records import alike
 from linkage.resolve import NO_PERSON, Edges, Entities, pair_ends, pair_keys, person_ids, resolve, weights_of
 from linkage.subjects import plausible
 from linkage.verdicts import decided
-from linkage.views import Index, Views, in_order, load_views, words_of
+from linkage.views import Index, Views, copied, in_order, load_views, words_of
 from schemas.engine import Engine, LocalEngine
 from schemas.errors import InputRefused
 
@@ -87,7 +87,7 @@ def link(
     scheme = scheme_of(linkage, parameters.scheme)
     views = load_views(linkage, scheme)
     # A caller that keeps no linkage file needs the memory of one only.
-    subjects = {bron: table.column("subject").combine_chunks() for bron, table in linkage.items()}
+    subjects = {bron: copied(table.column("subject")) for bron, table in linkage.items()}
     del linkage
     records = pa.concat_arrays([pa.array([], pa.binary(32)), *(side.records for side in views.values())])
     entities, highest = _entities(views, records, parameters.unique, known)

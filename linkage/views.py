@@ -82,6 +82,11 @@ def words_of(column: pa.Array, width: int) -> Words:
     return words
 
 
+def copied(column: pa.ChunkedArray) -> pa.Array:
+    """A column with memory of its own: one of a file that came as a message keeps the whole message."""
+    return column.combine_chunks().take(pa.array(np.arange(len(column))))
+
+
 def mixed(words: Words, start: Words | None = None) -> Words:
     """One 64-bit value per row of keyed hashes (n, w), the hashes themselves where w is 1; zeros give 0.
 
@@ -159,7 +164,7 @@ def _load(bron: str, table: pa.Table, subject: Index, scheme: Scheme) -> Views:
         entity=row_entity[first],
         records=pseudonyms.take(pa.array(entity_row)),
         row_view=row_view,
-        tokens=table.column("token").combine_chunks(),
+        tokens=copied(table.column("token")),
     )
 
 

@@ -34,7 +34,7 @@ def _asked(name: str, task: dict[str, Any], absent: list[str]) -> Iterator[Row]:
         return
     sizes = " + ".join(f"{rows:,}" for rows in said["rows"].values())
     yield targeted(f"{name}, {sizes} rows: file to persons", said["wall_seconds"], "s", "<=", SECONDS)
-    yield targeted(f"{name}: peak memory", said["peak_mb"], "MB", "<=", MEGABYTES)
+    yield targeted(f"{name}: peak memory of one process that does it all", said["peak_mb"], "MB", "<=", MEGABYTES)
     yield Row(f"{name}: file to persons", said["cpu_seconds"], "CPU s")
     for step, seconds in said["steps"].items():
         yield Row(f"{name}: {step}", seconds, "CPU s")
