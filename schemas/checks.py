@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -34,6 +35,11 @@ class Parsed:
     vnummer: pa.Array
     dates: dict[str, pa.Array]
     births: Births
+
+
+def load_rules() -> None:
+    """Load pandera, which is slow, and must not be done by two threads at a time: they would wait for each other."""
+    import_module("pandera.pandas")
 
 
 def parse(texts: pa.Table, extract: Extract, dialect: Dialect) -> Parsed:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.arrival import require_edition, require_whole
-from schemas.checks import failures, parse
+from schemas.checks import failures, load_rules, parse
 from schemas.deliveries import Delivery, locate, read_delivery
 from schemas.engine import WORKERS
 from schemas.events import LINE, canonical_events, contradicting, drop_duplicates, sorted_row_bytes
@@ -55,6 +55,7 @@ def read_registers(study: Study, data_dir: Path) -> Intake:
     registers = list(study.registers.values())
     paths = [locate(register, data_dir) for register in registers]
     require_whole(data_dir, paths)
+    load_rules()
     with ThreadPoolExecutor(WORKERS) as pool:
         deliveries = list(pool.map(read_delivery, registers, paths))
         judged = list(pool.map(_judge, registers, deliveries))
