@@ -8,9 +8,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from disclosure.attack import attack
 from disclosure.store import write_private
-from disclosure.suppress.certificate import certificate_of, refuse_exposed, secrets_of
+from disclosure.suppress.certificate import certificate_of, refuse_exposed
 from disclosure.suppress.choose import Choice, choose
 from disclosure.suppress.instance import Instance, read_instance
 from disclosure.suppress.problem import Insider, Objective
@@ -45,17 +44,14 @@ def protect_instance(folder: Path, out: Path, *, objective: Objective, insider: 
     instance = read_instance(folder)
     system, rule = instance.system, instance.rule
     choice = choose(system, objective, insider, time_limit, rule.protect_down, rule.protect_up)
-    found = attack(
-        secrets_of(system), choice.blank, insider=insider, down=rule.protect_down, up=rule.protect_up
-    )  # fmt: skip
-    refuse_exposed(system, found)
+    refuse_exposed(system, choice.found)
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, layout in instance.layout.items():
             (out / f"{name}.csv").write_bytes(_csv(instance, name, layout, choice))
     except OSError as error:
         raise InputRefused(f"{out} cannot be written ({error.strerror}); choose another --out.") from None
-    content = certificate_of(system, choice, found, objective, insider)
+    content = certificate_of(system, choice, choice.found, objective, insider)
     write_private(out / "certificate.json", json.dumps({"instance": instance.name, **content}, indent=1).encode())
     secondary = int((choice.blank & ~system.primary).sum())
     return Outcome(instance.name, system.size, int(system.primary.sum()), secondary, choice, insider)

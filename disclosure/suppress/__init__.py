@@ -76,6 +76,8 @@ def _held(
     while True:
         asked, choice, lost = _chosen(system, alone, rules)
         told = facts(choice.blank)
+        if not told:
+            return asked, choice, lost, choice.found
         found = attack(
             *with_facts(secrets_of(asked), choice.blank, told), insider=rules.insider, down=rules.protect_down, up=rules.protect_up
         )  # fmt: skip

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from disclosure.attack import Attack
 from disclosure.suppress.chains import Chains
 from disclosure.suppress.cuts import Pool, Separator, companions, seed
 from disclosure.suppress.floor import Floor
-from disclosure.suppress.judge import Learned, judge_of
+from disclosure.suppress.judge import Learned, judge_of, learned
 from disclosure.suppress.master import Master
 from disclosure.suppress.nearby import Nearby
 from disclosure.suppress.pattern import Question
@@ -43,9 +44,13 @@ KEPT = 1.3  # times what certifying took last: kept free at the end for certifyi
 
 @dataclass(frozen=True)
 class Choice:
-    """blank bool[n]; `measure` is the objective of the secondary blanks, `bound` what no safe pattern goes below."""
+    """blank bool[n]; `measure` is the objective of the secondary blanks, `bound` what no safe pattern goes below.
+
+    found  the attack that let it pass.
+    """
 
     blank: Bools
+    found: Attack
     measure: float
     bound: float
     rounds: int
@@ -69,11 +74,11 @@ def choose(
     alone = system.size > min(LARGE, HURRIED * seconds)
     search = _Search(pose(system, objective, insider, down, up), started + seconds, alone)
     search.run()
-    if search.cost == float("inf"):
+    if search.found is None:
         raise DisclosureRefused("No safe pattern of blanks was found: merge categories, or allow more time.")
     measure = float(search.problem.measure[search.best.blank].sum())
     bound = min(measure, search.floor.measure(search.bound))
-    return Choice(search.best.blank, measure, bound, search.rounds, time.monotonic() - started)
+    return Choice(search.best.blank, search.found, measure, bound, search.rounds, time.monotonic() - started)
 
 
 class _Search:
@@ -93,6 +98,7 @@ class _Search:
         self.best = Quick(problem, problem.must, self.chains)
         self.cost, self.bound, self.rounds = float("inf"), 0.0, 0
         self.certifying = 0.0
+        self.found: Attack | None = None
 
     def left(self) -> float:
         """Seconds until the deadline, what certifying takes set aside."""
@@ -206,17 +212,17 @@ class _Search:
             if cost >= self.cost:
                 return True
             asked = time.monotonic()
-            learned = self.judge(pattern.blank)
+            found = self.judge(pattern.blank)
             self.certifying = time.monotonic() - asked
-            if not learned:
-                self.best, self.cost = pattern, cost
+            if found.certified:
+                self.best, self.cost, self.found = pattern, cost, found
                 return True
-            self._appeal(pattern, learned)
+            self._appeal(pattern, learned(found))
         return False
 
-    def _appeal(self, pattern: Quick, learned: Learned) -> None:
+    def _appeal(self, pattern: Quick, hits: Learned) -> None:
         """The judge counts in whole numbers: give each cell that it exposes a movement that avoids a broken one."""
-        for coalition, p in learned:
+        for coalition, p in hits:
             broken = pattern.movement(p, (1, -1), self.problem.known(coalition))
             halves = [cell for cell, y in broken.steps.items() if abs(y - round(y)) > HALF] if broken else []
             self.mender.mend(pattern, [Question(coalition, p)], frozenset(halves[:1]))

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from disclosure.attack import Insider, Secrets, attack
+from disclosure.attack import Attack, Insider, Secrets, attack
 from disclosure.suppress.problem import Problem
 from disclosure.suppress.system import Bools, System
 
 Learned = list[tuple[tuple[int, ...], int]]
-Judge = Callable[[Bools], Learned]
+Judge = Callable[[Bools], Attack]
 
 
 def secrets_of(system: System) -> Secrets:
@@ -24,15 +24,19 @@ def secrets_of(system: System) -> Secrets:
 
 
 def judge_of(problem: Problem) -> Judge:
-    """Who learns which cell from a pattern (bool[n]): (people, cell) pairs, () for the outsider. Empty: certified."""
+    """What an attack on a pattern (bool[n]) finds."""
     secrets = secrets_of(problem.system)
 
-    def judge(blank: Bools) -> Learned:
-        found = attack(secrets, blank, insider=problem.insider, down=problem.down, up=problem.up)
-        learned: Learned = [((), cell) for cell in found.outsider]
-        return learned + list(found.insiders) + list(found.open)
+    def judge(blank: Bools) -> Attack:
+        return attack(secrets, blank, insider=problem.insider, down=problem.down, up=problem.up)
 
     return judge
+
+
+def learned(found: Attack) -> Learned:
+    """Who learns which cell: (people, cell) pairs, () for the outsider; what stayed open counts as learned."""
+    outsider: Learned = [((), cell) for cell in found.outsider]
+    return outsider + list(found.insiders) + list(found.open)
 
 
 def beyond_help(system: System, insider: Insider, down: int, up: int) -> set[int]:
