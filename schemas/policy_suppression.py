@@ -28,6 +28,18 @@ class GroupDisclosure(Strict):
     nobody: bool = True
 
 
+class Keep(Strict):
+    """Cells that readers need most: a blank there costs `weight` times what it otherwise would.
+
+    variable    empty: every cell that is the sum of others; otherwise rows with one of the `categories` of that variable.
+    categories  empty: the last category of each table, which of years is the newest.
+    """
+
+    weight: float = Field(ge=1, le=1000)
+    variable: str = ""
+    categories: tuple[str, ...] = ()
+
+
 class SuppressionPolicy(Strict):
     """Parameters of `docs/suppression.md`; the rules themselves are in `disclosure.rules`.
 
@@ -41,6 +53,7 @@ class SuppressionPolicy(Strict):
     protect_down, protect_up  the outsider's range must contain [v - down, v + up].
     insider        who the attacker may be besides an outsider: each person alone in some cells, or each two people.
     objective      blank the least value, or the fewest cells.
+    keep           cells that count for more in either objective: totals, the newest year.
     time_limit     seconds to look for a cheaper safe pattern.
     """
 
@@ -56,4 +69,5 @@ class SuppressionPolicy(Strict):
     protect_up: int = Field(default=1, ge=0)
     insider: Literal["none", "person", "pair"] = "person"
     objective: Literal["value", "cells"] = "value"
+    keep: tuple[Keep, ...] = ()
     time_limit: float = Field(default=15.0, gt=0)

@@ -76,12 +76,23 @@ class ReleaseBuilder:
         self.tables: list[_Table] = []
         self.layout: dict[str, list[int]] = {}
         self.contributors: dict[int, Contributors] = {}
+        self.weights: dict[int, float] = {}
         self.empty = zeros_are_cells(rules)
         self.lower = 0 if self.empty else 1
 
     def joint(self) -> Joint:
         """The finished system with its layout."""
-        return Joint(self.cells.build(), self.layout)
+        return Joint(self.cells.build(self._weights()), self.layout)
+
+    def _weights(self) -> dict[int, float]:
+        """Cell -> the greatest weight that the policy gives it; parts of no rule are left out."""
+        found = dict(self.weights)
+        for keep in self.rules.keep:
+            if not keep.variable:
+                for (parent, sign), *parts in self.cells.rows:
+                    if sign < 0 and len(parts) > 1:
+                        found[parent] = max(found.get(parent, 1.0), keep.weight)
+        return found
 
     def population(self, table: _Table) -> Hashable:
         """Tables of one population share cells; mean tables count people of known age, a population of their own."""
@@ -119,6 +130,18 @@ class ReleaseBuilder:
                 self.cells.hidden[at] &= not printed
                 if primary:
                     self.cells.primary.add(at)
+        self._keep(entry, exact)
+
+    def _keep(self, entry: Entry, exact: ExactTable) -> None:
+        """Weigh the rows of a table that the policy keeps by their category."""
+        for keep, dimension in itertools.product(self.rules.keep, entry.dimensions):
+            if dimension.variable != keep.variable:
+                continue
+            listed = [code for code in exact.categories[dimension.name] if code != dimension.total]
+            wanted = set(keep.categories) or {str(code) for code in listed[-1:]}
+            for at, code in zip(self.layout[entry.id], exact.frame[dimension.name], strict=True):
+                if at >= 0 and str(code) in wanted:
+                    self.weights[at] = max(self.weights.get(at, 1.0), keep.weight)
 
     def _margin(
         self, table: _Table, kept: tuple[int, ...], variables: list[str], leaves: dict[tuple[Any, ...], int],

@@ -21,7 +21,7 @@ from disclosure.rules import (
 from disclosure.suppress import suppress_tables
 from schemas.catalogue import Catalogue, Entry, Relation, Term
 from schemas.errors import InputRefused
-from schemas.policy_suppression import Dominance, GroupDisclosure, SuppressionPolicy
+from schemas.policy_suppression import Dominance, GroupDisclosure, Keep, SuppressionPolicy
 from schemas.tables import ExactTable, ProtectedTable
 
 RULES = SuppressionPolicy(time_limit=2.0, insider="none")
@@ -196,3 +196,40 @@ def test_a_single_cell_is_blank_unless_it_was_printed_before() -> None:
     fixed = {"t": protected(RULES.model_copy(update={"threshold": 2}), made)["t"]}
     again = suppress_tables(made[1], made[0], RULES, [fixed], "restricted").protected
     assert not blanks(again["t"]), "what was printed cannot be taken back"
+
+
+YEARS: dict[str, tuple[tuple[str, ...], dict[tuple[str, ...], int]]] = {
+    "t": (("jaar", "sekse"), {
+        ("2010", "v"): 3, ("2010", "m"): 30, ("2011", "v"): 20, ("2011", "m"): 40, ("2012", "v"): 10, ("2012", "m"): 12,
+    }),
+    "jaar": (("jaar",), {("2010",): 33, ("2011",): 60, ("2012",): 22}),
+    "sekse": (("sekse",), {("v",): 33, ("m",): 82}),
+}  # fmt: skip
+
+
+def test_the_newest_year_and_totals_are_kept_where_the_policy_says_so() -> None:
+    """The cheapest companions lie in 2012; when that year weighs more, and totals too, 2011 has them."""
+    made = tiny(YEARS)
+    cheapest = protected(RULES, made)
+    assert ("2012", "v") in blanks(cheapest["t"])
+    totals = Keep(weight=10)
+    newest = protected(RULES.model_copy(update={"keep": (Keep(weight=5, variable="jaar"), totals)}), made)
+    assert {codes[0] for codes in blanks(newest["t"])} == {"2010", "2011"}
+    named = Keep(weight=5, variable="jaar", categories=("2012",))
+    assert blanks(protected(RULES.model_copy(update={"keep": (named, totals)}), made)["t"]) == blanks(newest["t"])
+
+
+def test_totals_are_kept_where_the_policy_says_so() -> None:
+    """Fewest cells would blank two totals rather than three of the parts beside a small one."""
+    made = tiny({
+        "t": (("jaar", "sekse"), {("2010", "v"): 3, ("2010", "m"): 30, ("2011", "v"): 20, ("2011", "m"): 40}),
+        "jaar": (("jaar",), {("2010",): 33, ("2011",): 60}),
+        "sekse": (("sekse",), {("v",): 23, ("m",): 70}),
+    })  # fmt: skip
+    rules = RULES.model_copy(update={"objective": "cells"})
+    kept = protected(rules.model_copy(update={"keep": (Keep(weight=10),)}), made)
+    assert not blanks(kept["jaar"])
+    assert not blanks(kept["sekse"])
+    assert blanks(kept["t"]) == {("2010", "v"), ("2010", "m"), ("2011", "v"), ("2011", "m")}
+    fewest = protected(rules, made)
+    assert sum(len(blanks(table)) for table in fewest.values()) <= 4
