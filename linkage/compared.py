@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from linkage.compare import FEATURES, VALUE_LEVELS, Bits, Frequencies, columns, shares_of
 from linkage.fields import Comparison, Scheme, field_columns
 from linkage.model import SUBJECT
+from linkage.resolve import pair_keys
 from linkage.subjects import plausible
 from linkage.views import Index, Views, Words, words_of
 from schemas.engine import Step, Tables
@@ -179,11 +180,16 @@ def best_of(compared: pa.Table, gains: pa.Table) -> pa.Table:
     for column, levels in zip(table, digits(compared.column("code").to_numpy(), [len(c) for c in table]), strict=True):
         bits = bits + column[levels]
     hopeful = np.flatnonzero(bits > HOPELESS)
-    left, right = (compared.column(name).to_numpy()[hopeful] for name in ("left", "right"))
-    order = np.lexsort((-bits[hopeful], right, left))
-    left, right = left[order], right[order]
-    first = np.r_[True, (left[1:] != left[:-1]) | (right[1:] != right[:-1])][: len(order)]
-    return compared.take(pa.array(hopeful[order[first]]))
+    keys = pair_keys(*(compared.column(name).to_numpy()[hopeful] for name in ("left", "right")))
+    # Pairs come in order of views, which mostly is that of entities: then nothing is sorted but spellings of one pair.
+    if (keys[1:] < keys[:-1]).any():
+        order = np.argsort(keys, kind="stable")
+        hopeful, keys = hopeful[order], keys[order]
+    first = np.r_[True, keys[1:] != keys[:-1]][: len(keys)]
+    several = np.flatnonzero(~first | np.r_[~first[1:], False][: len(first)])
+    spelt = hopeful[several]
+    hopeful[several] = spelt[np.lexsort((-bits[spelt], keys[several]))]
+    return compared.take(pa.array(hopeful[first]))
 
 
 EVERY_PAIR = Step("compare", every_pair, COMPARED)

@@ -89,6 +89,7 @@ def link(
     # A caller that keeps no linkage file needs the memory of one only.
     subjects = {bron: copied(table.column("subject")) for bron, table in linkage.items()}
     del linkage
+    pa.default_memory_pool().release_unused()
     records = pa.concat_arrays([pa.array([], pa.binary(32)), *(side.records for side in views.values())])
     entities, highest = _entities(views, records, parameters.unique, known)
     sure, conflicts = _by_number(views, scheme)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkage import evidence
+from linkage.compared import HOPELESS, best_of, gains_table
 from linkage.encode import encode_registers
 from linkage.fields import REGISTER
 from linkage.index import EqualKeys, SimilarRecords
@@ -208,3 +209,28 @@ def test_distinct_keys_are_the_same_by_table_and_by_sorting(monkeypatch):
 def test_an_empty_side_has_no_blocks(sides):
     blocks = EqualKeys(_views("A", sides[0]), _views("B", sides[1]), ("name_t",))
     assert _found(blocks) == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 3), st.integers(0, 40)), max_size=40))
+def test_of_two_spellings_the_likelier_is_kept(rows):
+    """Against a dictionary; the level is worth ten bits a step, the frequency counts against a pair; ties go to the first."""
+    levels = [np.array([-20.0, -10.0, 0.0, 10.0])]
+    table = pa.table(
+        {
+            "left": pa.array([row[0] for row in rows], pa.int32()),
+            "right": pa.array([row[1] for row in rows], pa.int32()),
+            "left_view": pa.array(range(len(rows)), pa.int32()),
+            "right_view": pa.array([0] * len(rows), pa.int32()),
+            "code": pa.array([row[2] for row in rows], pa.int64()),
+            "frequency": pa.array([float(row[3]) for row in rows], pa.float64()),
+        }
+    )
+    wanted: dict[tuple[int, int], tuple[float, int]] = {}
+    for place, (left, right, level, frequency) in enumerate(rows):
+        bits = levels[0][level] - frequency
+        if bits > HOPELESS and bits > wanted.get((left, right), (-np.inf, 0))[0]:
+            wanted[left, right] = bits, place
+    kept = best_of(table, gains_table(levels))
+    found = {(row["left"], row["right"]): row["left_view"] for row in kept.to_pylist()}
+    assert found == {pair: place for pair, (_, place) in wanted.items()}
+    assert list(found) == sorted(found)
