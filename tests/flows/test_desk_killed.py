@@ -46,3 +46,16 @@ def test_a_desk_that_is_killed_is_said_and_leaves_nothing(desk: str, tmp_path: P
     assert not out.exists()
     command(*arguments, state=tmp_path / "state")
     assert out.exists()
+
+
+def test_a_kernel_that_gets_no_memory_is_said_and_leaves_nothing(tmp_path: Path, command: Command) -> None:
+    """The comparing kernel asks for more than there is, inside the link desk; the sentence crosses to the run."""
+    data, out, state = fewer_rows(tmp_path / "data"), tmp_path / "links.parquet", tmp_path / "state"
+    arguments = ["link", "nr2015", "--data", str(data), "--out", str(out), HOLDER]
+    sabotage = str(Path(__file__).parent / "sabotage")
+    done = command(*arguments, state=state, check=False, PYTHONPATH=sabotage, SABOTAGE="memory")
+    assert done.returncode == 2, done.stderr
+    assert "The step 'link' ran out of memory; nothing was published" in done.stderr.splitlines()[-1]
+    assert not out.exists()
+    command(*arguments, state=state)
+    assert out.exists()

@@ -1,4 +1,4 @@
-"""Put on PYTHONPATH by the canary test: makes one step fail the way libraries do, with a record's value in the error."""
+"""Put on PYTHONPATH by tests: makes one step fail as libraries do, with a record's value in the error, or for want of memory."""
 
 import os
 from typing import Any
@@ -18,3 +18,9 @@ if os.environ.get("SABOTAGE") == "tabulate":
     import tabulation.tabulate
 
     tabulation.tabulate.tabulate = _fail_with_a_value
+if os.environ.get("SABOTAGE") == "memory":
+    import numpy
+
+    import linkage.levels
+
+    linkage.levels.name_levels = lambda *_: numpy.empty(1 << 58)  # numpy itself refuses this: no machine has it
