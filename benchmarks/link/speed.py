@@ -77,6 +77,13 @@ def best_of(work: Callable[[], object]) -> float:
     return min(times)
 
 
+def processor() -> str:
+    """Which, and whether it counts the bits of a whole vector at once: what the kernel gains most from."""
+    about = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    name = about.split("model name\t: ", 1)[-1].partition("\n")[0]
+    return f"{name}, {'with' if 'avx512_vpopcntdq' in about else 'without'} AVX-512 VPOPCNTDQ"
+
+
 def kernel_rows(files: Files, absent: list[str], *, peers: bool) -> Iterator[Row]:
     """Pairs per second on FEBRL's record encodings; peers get the same filters and must find the same pairs."""
     left, right = (np.tile(side, (COPIES, 1)) for side in record_filters(files, KEYS))
@@ -86,6 +93,7 @@ def kernel_rows(files: Files, absent: list[str], *, peers: bool) -> Iterator[Row
     top = ceiling()
     # Only pairs whose bits are counted are set against the ceiling; the popcount bound may skip others.
     counted = compared_pairs(left, right, THRESHOLD) / pairs
+    yield Row("processor", processor(), "")
     yield Row("kernel on FEBRL4 encodings", mine / 1e6, "M pairs / CPU s")
     yield Row("pairs of them whose bits are counted", counted, "share")
     yield Row("popcount ceiling of this processor", top / 1e6, "M pairs / CPU s")
