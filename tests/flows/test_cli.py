@@ -137,6 +137,16 @@ def test_a_bad_key_is_refused(invoke: Invoke, tmp_path: Path, damage: str) -> No
     _refused(done, 2, "study.key")
 
 
+def test_a_lost_study_secret_is_never_replaced_in_silence(invoke: Invoke, tmp_path: Path) -> None:
+    """A new one would renumber everybody: what the log says was made has to come back from its backup."""
+    state = tmp_path / "s"
+    invoke("setup", state=state)
+    (state / "keys" / "nr2015.key").unlink()
+    done = invoke("encode", "nr2015", "--data", NR, "--out", tmp_path / "p", state=state)
+    _refused(done, 6, "is gone although it was made once")
+    assert not (state / "keys" / "nr2015.key").exists()
+
+
 def test_setup_twice_changes_nothing(invoke: Invoke, tmp_path: Path) -> None:
     first = invoke("setup", state=tmp_path / "s").stdout
     keys = {path.name: path.read_bytes() for path in (tmp_path / "s" / "keys").iterdir()}
