@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from disclosure.attack import Attack
 from disclosure.suppress.chains import Chains
 from disclosure.suppress.cuts import Pool, Separator, companions, seed
 from disclosure.suppress.floor import Floor
-from disclosure.suppress.judge import Learned, judge_of, learned
+from disclosure.suppress.judge import Attack, Learned, judge_of, learned
 from disclosure.suppress.master import Master
 from disclosure.suppress.nearby import Nearby
 from disclosure.suppress.pattern import Question

@@ -11,6 +11,8 @@ from disclosure.attack import Attack, Insider, Secrets, attack
 from disclosure.suppress.problem import Problem
 from disclosure.suppress.system import Bools, System
 
+__all__ = ["Attack", "Judge", "Learned", "beyond_help", "judge_of", "learned", "secrets_of", "without"]
+
 Learned = list[tuple[tuple[int, ...], int]]
 Judge = Callable[[Bools], Attack]
 
