@@ -3,8 +3,9 @@ as it is, and is an artefact called one?
 
     python -m benchmarks.beyond.missed [--seeds 200] [--json FILE]
 
-Registers are linked for real: encoded names, spelling slips, numbers that lack. Women, men, minors and regions are at the IND
-equally often unless a difference was planted; the truth is the chance they were invented with.
+Registers are linked for real: encoded names, spelling slips, numbers that lack. Women and men at the IOM, who are found by name,
+are at the IND equally often; of the women at DT&V a part was taken out of the IND, so that there is a difference to find. The
+truth is the chance they were invented with.
 """
 
 from __future__ import annotations
@@ -33,13 +34,16 @@ PEOPLE = 1000
 DRAWS = 50
 # Larger small registers than the reference's, so that groups are worth comparing.
 POPULATION = Population(dtv=0.3, iom=0.3, dtv_known=0.75, iom_known=0.6, dtv_iom=0.1)
-WORSE = 0.35  # of the women at DT&V who are at the IND, the share taken out of it in the planted case
+WORSE = 0.35  # of the women at DT&V, not at the IOM, the share taken out of the IND
 STUDY = load_study("nr2015")
+KEYS = {"DTV": "d9_nummer", "IOM": "iom_nummer"}
+# Percentage of people of a register at the IND too: women less men.
+TRUTH = {"DTV": -POPULATION.dtv_known * WORSE * (1 - POPULATION.dtv_iom), "IOM": 0.0}
 
 
 @dataclass(frozen=True)
-class Seed:
-    """Counts of one seed (4): at the IND or not, women then men at DT&V; now, in every draw, and in truth."""
+class Found:
+    """Counts of one register and seed (4): at the IND or not, women then men; now, in every draw, and in truth."""
 
     now: np.ndarray
     draws: np.ndarray
@@ -47,35 +51,45 @@ class Seed:
     missed: float
 
 
-def one(seed: int, *, planted: bool, folder: Path) -> Seed:
-    """Invent, spoil, link and count."""
+def one(seed: int, folder: Path) -> dict[str, Found]:
+    """Invent, spoil, link and count; by register."""
     synthesise(folder, people=PEOPLE, seed=seed, study=STUDY, dirt=PRESETS["hard"], population=POPULATION)
     persons = _truth(folder)
-    women = {row["d9_nummer"] for row in _rows(folder / "dtv.csv", "cp1252") if row["geslacht"] == "V"}
-    at_dtv = {person for (bron, key), person in persons.items() if bron == "DTV"}
-    if planted:
-        wanted = {person for (bron, key), person in persons.items() if bron == "DTV" and key in women}
-        generator = np.random.Generator(np.random.PCG64(seed))
-        gone = {person for person in sorted(wanted) if generator.random() < WORSE}
-        _without(
-            folder / "ind.csv", {key for (bron, key), person in persons.items() if bron == "IND" and person in gone}
-        )
-        persons = {where: person for where, person in persons.items() if not (where[0] == "IND" and person in gone)}
-    at_ind = {person for (bron, _), person in persons.items() if bron == "IND"}
-    sex = {person: key in women for (bron, key), person in persons.items() if bron == "DTV"}
-    truth = Counter((sex[person], person in at_ind) for person in at_dtv)
-    intake = read_registers(STUDY, folder)
-    encoded = encode_registers(intake, StudyKeys(b"k" * 32, STUDY.id), "single-site")
+    women = _women(folder, persons)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    gone = {who for who in sorted(women["DTV"] - _people(persons, "IOM")) if generator.random() < WORSE}
+    _without(folder / "ind.csv", {key for (bron, key), who in persons.items() if bron == "IND" and who in gone})
+    at_ind = _people(persons, "IND") - gone
+    encoded = encode_registers(read_registers(STUDY, folder), StudyKeys(b"k" * 32, STUDY.id), "single-site")
     links = link(encoded.linkage, LinkParameters(), None)
     drawn = list(draw_links(links, DRAWS, LinkParameters().unique, np.random.Generator(np.random.PCG64(seed))))
-    table = encoded.attributes["DTV"]
-    recall = links.quality["registers"]["DTV+IND"]["recall"]["low"]
-    return Seed(
-        _counts(links.persons, table),
-        np.stack([_counts(draw, table) for draw in drawn]),
-        np.array([truth[woman, known] for woman in (True, False) for known in (True, False)]),
-        1 - float(recall),
-    )
+    found = {}
+    for bron in KEYS:
+        truth = Counter((who in women[bron], who in at_ind) for who in _people(persons, bron))
+        table = encoded.attributes[bron]
+        found[bron] = Found(
+            _counts(links.persons, table),
+            np.stack([_counts(draw, table) for draw in drawn]),
+            np.array([truth[woman, known] for woman in (True, False) for known in (True, False)]),
+            1 - float(links.quality["registers"]["+".join(sorted((bron, "IND")))]["recall"]["low"]),
+        )
+    return found
+
+
+def _people(persons: dict[tuple[str, str], str], bron: str) -> set[str]:
+    return {who for (register, _), who in persons.items() if register == bron}
+
+
+def _women(folder: Path, persons: dict[tuple[str, str], str]) -> dict[str, set[str]]:
+    """Per small register the people whom it has as women."""
+    rows = {
+        "DTV": [(row[KEYS["DTV"]], row["geslacht"] == "V") for row in _rows(folder / "dtv.csv", "cp1252")],
+        "IOM": [(row[KEYS["IOM"]], row["geslacht"] == "F") for row in _rows(folder / "iom.csv", "utf-8-sig", ",")],
+    }
+    return {
+        bron: {persons[bron, key] for key, woman in listed if woman and (bron, key) in persons}
+        for bron, listed in rows.items()
+    }
 
 
 def _truth(folder: Path) -> dict[tuple[str, str], str]:
@@ -94,42 +108,50 @@ def _without(path: Path, numbers: set[str]) -> None:
     )
 
 
-def _counts(persons: pa.Table, dtv: pa.Table) -> np.ndarray:
-    """People at DT&V by sex and whether the IND has them: women yes, no, men yes, no."""
+def _counts(persons: pa.Table, register: pa.Table) -> np.ndarray:
+    """People of a register by sex and whether the IND has them: women yes, no, men yes, no."""
     frame = persons.select(["token", "bron", "person_id"]).to_pandas()
     known = set(frame.loc[frame["bron"] == "IND", "person_id"])
-    rows = dtv.select(["token", "geslacht"]).to_pandas().merge(frame, on="token").drop_duplicates("person_id")
+    rows = register.select(["token", "geslacht"]).to_pandas().merge(frame, on="token").drop_duplicates("person_id")
     found = Counter(zip(rows["geslacht"] == "V", rows["person_id"].isin(known), strict=True))
     return np.array([found[woman, there] for woman in (True, False) for there in (True, False)])
 
 
 def rows(seeds: int) -> list[Row]:
-    """Coverage of the difference, of counts, and how often each verdict falls, without and with a planted difference."""
-    found: list[Row] = []
-    for planted in (False, True):
-        name = "a planted difference" if planted else "no difference"
-        truth = -POPULATION.dtv_known * WORSE if planted else 0.0
-        hits = chance = counted = cells = 0
-        verdicts: Counter[str] = Counter()
-        for seed in range(seeds):
-            with TemporaryDirectory() as folder:
-                got = one(seed, planted=planted, folder=Path(folder))
-            low, high = difference_interval(got.draws)
-            plain = difference_interval(got.now[np.newaxis])
-            hits += low <= truth <= high
-            chance += plain[0] <= truth <= plain[1]
-            ends = np.quantile(got.draws, [0.025, 0.975], axis=0)
-            inside = (np.minimum(ends[0], got.now) <= got.true) & (got.true <= np.maximum(ends[1], got.now))
-            counted, cells = counted + int(inside.sum()), cells + len(inside)
-            verdicts[judge(got.now, (low, high), plain, got.missed)] += 1
-        found.append(coverage_row(f"who is missed, {name}", 100 * hits / seeds, seeds))
-        found.append(Row(f"{name}: coverage without linking error in the interval", 100 * chance / seeds, "%"))
-        found.append(Row(f"{name}: true counts inside their linking interval", 100 * counted / cells, "%"))
-        found += [
+    """Coverage of the difference, of counts, and how often each verdict falls, without and with a difference to find."""
+    seen: dict[str, list[Found]] = {bron: [] for bron in KEYS}
+    for seed in range(seeds):
+        with TemporaryDirectory() as folder:
+            for bron, found in one(seed, Path(folder)).items():
+                seen[bron].append(found)
+    return [
+        *_rows_of("no difference (IOM)", TRUTH["IOM"], seen["IOM"]),
+        *_rows_of("a difference (DT&V)", TRUTH["DTV"], seen["DTV"]),
+    ]
+
+
+def _rows_of(name: str, truth: float, seen: list[Found]) -> list[Row]:
+    hits = chance = counted = cells = 0
+    verdicts: Counter[str] = Counter()
+    for found in seen:
+        low, high = difference_interval(found.draws)
+        plain = difference_interval(found.now[np.newaxis])
+        hits += low <= truth <= high
+        chance += plain[0] <= truth <= plain[1]
+        ends = np.quantile(found.draws, [0.025, 0.975], axis=0)
+        inside = (np.minimum(ends[0], found.now) <= found.true) & (found.true <= np.maximum(ends[1], found.now))
+        counted, cells = counted + int(inside.sum()), cells + len(inside)
+        verdicts[judge(found.now, (low, high), plain, found.missed)] += 1
+    seeds = len(seen)
+    return [
+        coverage_row(f"who is missed, {name}", 100 * hits / seeds, seeds),
+        Row(f"{name}: coverage without linking error in the interval", 100 * chance / seeds, "%"),
+        Row(f"{name}: true counts inside their linking interval", 100 * counted / cells, "%"),
+        *(
             Row(f"{name}: called '{what}'", 100 * verdicts[what] / seeds, "%")
             for what in ("difference", "artefact", "none")
-        ]
-    return found
+        ),
+    ]
 
 
 if __name__ == "__main__":
