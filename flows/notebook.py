@@ -38,6 +38,7 @@ from schemas.policy import load_policy
 from schemas.release import MANIFEST, RESTRICTED
 from schemas.study import load_study, resource
 from schemas.tables import LOWER, UPPER, Audience, ProtectedTable
+from tabulation.comparisons import Comparison, compare
 from tabulation.unseen import Refusal, Unseen
 from tabulation.unseen_table import unseen
 
@@ -206,6 +207,13 @@ class Table:
         From the published counts alone: doubt about links is not in it (the method note of a restricted part has that).
         """
         return unseen(self._view.table)
+
+    def compared(self, missed: float = 0.0) -> list[Comparison]:
+        """Shares of `ja` by group, each against the largest: a difference, or an artefact of linking; for group x outcome.
+
+        missed  the share of true links that may be missing. Doubt about single links is not in it, as in `unseen`.
+        """
+        return compare(self._view.table, missed=missed)
 
     def __repr__(self) -> str:
         return f"<{self._view.table.id}: {self.title}>"

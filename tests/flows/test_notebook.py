@@ -15,7 +15,10 @@ from schemas.errors import IntegrityError, UsageError
 from schemas.tables import ProtectedTable
 from tabulation.unseen import HISTORIES, Refusal, Unseen
 from tabulation.unseen_table import LISTS, unseen
+from tests.conftest import ROOT
 from tests.flows.invented_release import propose, tables
+
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -101,3 +104,25 @@ def test_noise_in_the_overlaps_widens_the_estimate_and_a_blank_refuses_it() -> N
 def test_the_door_gives_tables_only(folder: Path) -> None:
     assert isinstance(Release.open(folder)["nr2015_f04"], Table)
     assert isinstance(Release.open(folder)["nr2015_f04"].unseen(), Refusal)
+
+
+def test_every_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCHAKEL_STATE", raising=False)
+    monkeypatch.setenv("SCHAKEL_ACTOR", "noor")
+    outcome = pd.DataFrame(
+        {
+            "uitstroom": ["VERGUNNING", "VERGUNNING", "ANDERE_UITSTROOM", "ANDERE_UITSTROOM"],
+            "b8_na_signalering": ["ja", "nee"] * 2,
+            "aantal": pd.array([60, 15, 10, 43], dtype="Int64"),
+            "status": "ok",
+        }
+    )
+    names = ("uitstroom", "b8_na_signalering")
+    categories: dict[str, tuple[object, ...]] = {name: tuple(dict.fromkeys(outcome[name])) for name in names}
+    t03 = ProtectedTable("nr2015_t03", "restricted", "suppressed", names, categories, outcome)
+    shown = tables() | {"keten_overlap": overlap(COUNTS), "nr2015_t03": t03}
+    folder = propose(tmp_path / "state", tmp_path, "nr2015-1", shown)
+    blocks = BLOCK.findall((ROOT / "docs" / "notebook.md").read_text(encoding="utf-8"))
+    assert len(blocks) >= 6
+    exec("\n".join(blocks), {"FOLDER": folder})
+    assert ("noor", {"item": "keten_overlap.csv", "audience": "restricted"}) in read_leaves(folder)
