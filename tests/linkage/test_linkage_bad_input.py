@@ -14,6 +14,7 @@ from linkage.index import EqualKeys
 from linkage.keys import StudyKeys
 from linkage.link import LinkParameters, link, links_file
 from linkage.views import load_views
+from schemas.engine import NOTHING_GIVEN, LocalEngine
 from schemas.errors import InputRefused
 from tests.linkage.loader import Loaded, load
 from tests.linkage.test_linkage_reference import scores
@@ -147,6 +148,34 @@ def test_a_register_of_namesakes_born_on_1_january_is_bounded(monkeypatch):
         same = np.flatnonzero((whole["B"] == whole["A"][i]).all(axis=1))
         if 0 < len(same) <= 2:
             assert any((i, int(j)) in pairs for j in same)
+
+
+class _Counting(LocalEngine):
+    """Counts the pairs of every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pairs: list[int] = []
+
+    def map(self, step, parts, given=NOTHING_GIVEN):
+        """One part out per part in, and their rows noted."""
+        held = list(parts)
+        self.pairs.append(sum(part.num_rows for part in held))
+        return super().map(step, self.parts(held), given)
+
+
+def test_skewed_registers_link_end_to_end_within_what_was_predicted(monkeypatch):
+    """Candidates, strangers of both sides and three files of decoys: none compares more than the budgets of its rules."""
+    monkeypatch.setattr("linkage.index.RULE_PAIRS", 5_000)
+    monkeypatch.setattr("linkage.evidence.FULL_PAIRS", 1_000)
+    engine = _Counting()
+    tables = {name: skewed(2_000, seed) for seed, name in enumerate(("A", "B"))}
+    links = link(tables, LinkParameters(unique=frozenset(tables)), None, engine=engine)
+    # Every blocking rule, and the similar records; numbers there are none.
+    rules = len(list(blocking_keys(LinkParameters().scheme))) + 1
+    assert len(engine.pairs) == 1 + 2 + 3
+    assert 0 < min(engine.pairs) <= max(engine.pairs) <= rules * 5_000 < 2_000 * 2_000 / 50
+    assert links.persons.num_rows == 4_000
 
 
 def test_another_key_links_nobody_and_says_so(loaded):
