@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from linkage.compare import FEATURES, VALUE_LEVELS, Bits, Frequencies, columns, shares_of
 from linkage.fields import Comparison, Scheme, field_columns
-from linkage.model import SUBJECT
+from linkage.patterns import SUBJECT
 from linkage.resolve import pair_keys
 from linkage.subjects import plausible
 from linkage.views import Index, Views, Words, words_of

@@ -19,7 +19,8 @@ from linkage.compared import BEST_PAIRS, gains_table, given_for
 from linkage.evidence import blocked, codes, once, packed, parts_of, with_floor
 from linkage.fields import Scheme, field_columns
 from linkage.index import KERNEL_PAIRS, similar_pairs
-from linkage.model import Evidence, Parameters, gains, start, total_bits
+from linkage.model import Parameters, gains, start, total_bits
+from linkage.patterns import Evidence
 from linkage.resolve import places_of
 from linkage.strangers import Known
 from linkage.views import Index, Views, Words

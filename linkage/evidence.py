@@ -29,7 +29,8 @@ from linkage.compared import (
 from linkage.fields import Scheme
 from linkage.index import FULL_PAIRS, KERNEL_PAIRS, SIMILAR, EqualKeys, SimilarRecords, same_subject
 from linkage.judged import register_pairs
-from linkage.model import Columns, Evidence, Group, Patterns, gains, start
+from linkage.model import gains, start
+from linkage.patterns import Columns, Evidence, Group, Patterns
 from linkage.strangers import Known, counted, floors
 from linkage.views import Index, Views
 from schemas.engine import WORKERS, Engine

@@ -29,7 +29,6 @@ from linkage.judged import (
     register_pairs,
 )
 from linkage.model import (
-    Evidence,
     LevelClassifier,
     Odds,
     Parameters,
@@ -39,6 +38,7 @@ from linkage.model import (
     total_bits,
     weights,
 )
+from linkage.patterns import Evidence
 from linkage.records import by_records
 from linkage.resolve import NEVER_COMPARED
 from linkage.tail import LOWEST, missed_links

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from linkage.judged import Judged, among
-from linkage.model import SUBJECT
+from linkage.patterns import SUBJECT
 from linkage.resolve import (
     BY_NUMBER,
     NO_PERSON,

@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from linkage.compare import Bits
-from linkage.model import Columns, bounded
+from linkage.patterns import Columns, bounded
 from linkage.resolve import pair_keys
 from linkage.views import Codes, Index
 

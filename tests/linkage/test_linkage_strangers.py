@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from linkage.model import SUBJECT
+from linkage.patterns import SUBJECT
 from linkage.strangers import Known, counted, floors, reached
 
 COLUMNS = {"surname": ("missing", "differs", "equal"), "year": ("missing", "differs", "equal"), SUBJECT: ("missing",)}
