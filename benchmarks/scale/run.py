@@ -38,10 +38,12 @@ class Run:
         return float(sum(step[what] for step in self.steps.values()))
 
 
-def scale_rows(*, quick: bool, most: int | None = None) -> list[Row]:
-    """Measure; one row per number. most: the largest number of people, else as many as there are sizes."""
+def scale_rows(*, quick: bool, most: int | None = None, only: str | None = None) -> list[Row]:
+    """Measure; one row per number. most: the largest number of people; only: one engine, else both."""
     rows: list[Row] = []
     for engine, sizes in ((LOCAL, SIZES), (CLUSTER, CLUSTER_SIZES)):
+        if only not in (None, engine):
+            continue
         if engine != LOCAL and not all(finding.good for finding in missing(engine)):
             rows.append(Row(f"{engine}: cannot be used here, see `schakel doctor --engine '{engine}'`", None, ""))
             continue
@@ -116,10 +118,9 @@ def _run_rows(run: Run) -> list[Row]:
 
 def _growth_rows(engine: str, runs: list[Run]) -> list[Row]:
     """Exponents per step, and the sizes between which each is the bottleneck, by the curves that were fitted."""
-    if len(runs) < 2:
+    runs = [run for run in runs if run.people >= FROM_PEOPLE]
+    if len(runs) < 2:  # small sizes say how fast it starts, not how it grows
         return []
-    large = [run for run in runs if run.people >= FROM_PEOPLE]
-    runs = large if len(large) >= 2 else runs
     sizes = [float(run.people) for run in runs]
     seconds = {name: [float(run.steps[name]["seconds"]) for run in runs] for name in STEPS}
     memory = {name: [float(run.steps[name]["gib"]) for run in runs] for name in STEPS}

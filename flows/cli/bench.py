@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -93,9 +93,12 @@ def scale(
     people: Annotated[
         int | None, typer.Option(min=1, help="The largest number of people to try; 10,000,000 if not given.")
     ] = None,
+    engine: Annotated[
+        Literal["local", "local-cluster[2,1,1024]"] | None, typer.Option(help="Only this engine; both if not given.")
+    ] = None,
     json: JsonOption = None,
 ) -> None:
     """Take registers of 10,000 to 10,000,000 people through every step, here and on a local Spark cluster: what grows how."""
     from benchmarks.scale.run import scale_rows
 
-    report(scale_rows(quick=quick, most=people), json)
+    report(scale_rows(quick=quick, most=people, only=engine), json)
