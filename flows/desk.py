@@ -67,7 +67,8 @@ def link(blobs: dict[str, bytes]) -> dict[str, bytes]:
 
     known = unpack_table(blobs["known"]) if "known" in blobs else None
     verdicts = unpack_table(blobs["verdicts"]) if "verdicts" in blobs else None
-    links = link_files(_linkage_files(blobs), LinkParameters(), known, verdicts)
+    with _place(blobs).engine() as engine:
+        links = link_files(_linkage_files(blobs), LinkParameters(), known, verdicts, engine)
     answer = {name: pack_table(getattr(links, name)) for name in LINK_TABLES}
     return answer | {"quality": pack_json(links.quality)}
 

@@ -78,7 +78,9 @@ def carry_out(people: int, address: str, folder: Path) -> None:
         encoded = steps.run(
             "encode", lambda: encode_registers(holder.pop(), KEYS, PROFILE, engine), lambda e: _rows(e.linkage)
         )
-        links = steps.run("link", lambda: link(encoded.linkage, LinkParameters(), None), lambda t: t.persons.num_rows)
+        links = steps.run(
+            "link", lambda: link(encoded.linkage, LinkParameters(), None, engine=engine), lambda t: t.persons.num_rows
+        )
         encoded.linkage.clear()
         exact = steps.run(
             "tabulate", lambda: tabulate(encoded.attributes, links.persons, study, job.catalogue, engine), len

@@ -59,7 +59,7 @@ def _compare(name: str, data: Path, spark: SparkEngine) -> None:
     here, there = (encode_registers(read_registers(study, data), _keys(study), "single-site", e) for e in (None, spark))
     _same(_without_tokens(here.linkage), _without_tokens(there.linkage))
     _same(_without_tokens(here.attributes), _without_tokens(there.attributes))
-    mine, theirs = (link(here.linkage, LinkParameters(), None) for _ in range(2))
+    mine, theirs = (link(here.linkage, LinkParameters(), None, engine=engine) for engine in (LocalEngine(), spark))
     for part in ("persons", "deterministic", "known", "review", "uncertain"):
         assert getattr(mine, part).equals(getattr(theirs, part)), part
     assert mine.quality == theirs.quality
@@ -107,7 +107,7 @@ def test_nothing_of_a_person_is_in_what_spark_writes_while_it_works(
     study = load_study("nr2015")
     intake = read_registers(study, canaries.plant(EXAMPLES, tmp_path / "data"))
     encoded = encode_registers(intake, _keys(study), "single-site", spark)
-    links = link(encoded.linkage, LinkParameters(), None)
+    links = link(encoded.linkage, LinkParameters(), None, engine=spark)
     before = spark.shuffled()
     assert _tables(study, "nr2015", encoded, links, spark)
     assert spark.shuffled() > before, "pieces went to disk on their way"
