@@ -29,6 +29,7 @@ __all__ = [
     "group_disclosed",
     "p_percent",
     "primary_rows",
+    "quantile_of_few",
     "small_difference",
     "too_few_for_mean",
     "zeros_are_cells",
@@ -83,6 +84,16 @@ def small_difference(larger: int, smaller: int, threshold: int) -> bool:
     Differencing: Hundepool et al. 2012, chapter 5; the ABS and ONS rule of ten is a rule about differences too.
     """
     return below_threshold(larger - smaller, threshold)
+
+
+def quantile_of_few(n: int, share: float, minimum: int) -> bool:
+    """A quantile of `n` values with fewer than `minimum` of them on one of its sides says too much of those few.
+
+    It must also come from counts by bands, so that it is nobody's own value. Sources: Brandt et al., Guidelines for the checking of
+    output based on microdata research, ESSnet SDC 2010 (percentiles); Griffiths et al., Handbook on Statistical Disclosure
+    Control for Outputs, 2019.
+    """
+    return n * min(share, 1 - share) < minimum
 
 
 def zeros_are_cells(rules: SuppressionPolicy) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from flows.publication.labels import Labels, Language, in_language
 from flows.publication.words import number
+from flows.through_time import told_of_time
 from schemas.catalogue import Catalogue, Derived
 from schemas.study import Text
 from schemas.tables import ProtectedTable
@@ -45,7 +46,7 @@ def told(
             labels = Labels({}, {d.name: d.label for d in catalogue.entry(item.table).dimensions})
             found = compare(table, drawn, may_be_missing(quality))
             rows += [(_who(item, one, labels), compared_in_words(one)) for one in found] or [(item.titles, _NOT_SHOWN)]
-    return rows
+    return rows + told_of_time(tables, catalogue)
 
 
 _NOT_SHOWN = Text(

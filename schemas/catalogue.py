@@ -21,7 +21,7 @@ from schemas.toml import Strict
 from schemas.vocabulary import Code, Vocabulary
 
 Kind = Literal["count", "mean"]
-Statistic = Literal["chi_square", "percent", "top", "compare", "unseen"]
+Statistic = Literal["chi_square", "percent", "top", "compare", "unseen", "curve", "quantiles", "readings"]
 Chart = Literal["line", "bars", "bars100", "pie", "flow", "table"]
 
 
@@ -108,6 +108,10 @@ class Derived(Strict):
     top         the `size` largest categories of the dimension `of`, within each combination of `by`.
     compare     the share of `ja` by group, `by` = [group, outcome]: a difference, or an artefact of linking (restricted notes).
     unseen      how many people none of three registers saw, `by` = ["registers"], or why that cannot be said (restricted notes).
+    curve       shares through time, `by` = [window, outcome, months] or without a window; `late`: the table of who came into
+                view when, `naive`: the shares as the reports have them (restricted notes).
+    quantiles   quartiles of the days until a step, `by` = [step, taken, days] or without a step (restricted notes).
+    readings    by how much shares differ between readings and between windows, `by` = [reading, window, route] (restricted notes).
     """
 
     id: str
@@ -117,6 +121,8 @@ class Derived(Strict):
     by: tuple[str, ...] = ()
     of: str | None = None
     size: int = 5
+    late: str | None = None
+    naive: str | None = None
     notes: tuple[Text, ...] = ()
 
 

@@ -37,6 +37,7 @@ from schemas.vocabulary import (
 )
 
 ALL = "*"
+IN_NOTES = ("compare", "unseen", "curve", "quantiles", "readings")
 
 
 class _Dimension(Strict):
@@ -84,6 +85,8 @@ class _Derived(Strict):
     by: tuple[str, ...] = ()
     of: str | None = None
     size: int = 5
+    late: str | None = None
+    naive: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -262,7 +265,14 @@ class _Resolver:
             self.known(f"{raw.id}: by and of", "dimension", name, names)
         if (raw.statistic == "top") != (raw.of is not None) or (raw.statistic == "chi_square" and len(raw.by) != 2):
             raise UsageError(f"{self.path}: {raw.id}: a top list needs of, and a chi-square test two dimensions in by.")
-        if raw.statistic in ("compare", "unseen") and list(raw.by) != names:
+        for other in (raw.late, raw.naive):
+            if other is not None:
+                self.known(f"{raw.id}: late and naive", "table", other, entries)
+        if (raw.statistic == "curve") != (raw.late is not None):
+            raise UsageError(
+                f"{self.path}: {raw.id}: a curve, and only a curve, names the table of late entries in late."
+            )
+        if raw.statistic in IN_NOTES and list(raw.by) != names:
             raise UsageError(f"{self.path}: {raw.id}: {raw.statistic} names all dimensions of its table in by.")
         for note in raw.notes:
             self.known(f"{raw.id}: notes", "note", note, self.file.notes)

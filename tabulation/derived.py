@@ -122,7 +122,7 @@ def top_list(frame: pd.DataFrame, of: str, by: Sequence[str] = (), size: int = 5
 def derive(item: Derived, frame: pd.DataFrame) -> pd.DataFrame | ChiSquare | None:
     """The statistic that a catalogue entry asks for, on the (protected) frame of its table.
 
-    Not `compare` and `unseen`, which need more than a frame (`tabulation.comparisons`, `tabulation.unseen_table`).
+    Not those of restricted notes, which need more than a frame (`tabulation.comparisons`, `unseen_table`, `through_time`).
     """
     if item.statistic == "percent":
         return percentages(frame, item.by)

@@ -1,0 +1,133 @@
+"""Protected tables of cohorts, steps and readings -> curves, quantiles and ranges. Blanks are missing, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from schemas.tables import COUNT, ProtectedTable
+from tabulation.curves import Banded, Curve, curve
+
+QUARTILES = (0.25, 0.5, 0.75)
+FROM_START = "begin"
+
+__all__ = ["QUARTILES", "Quantile", "Reach", "banded", "curves", "edges", "quantiles", "reaches"]
+
+
+def edges(bands: Sequence[object]) -> list[tuple[float, float]]:
+    """`0-5`, `6-11`, `36+` as whole units from the first up to before the next; the last one has no end."""
+    found = []
+    for band in map(str, bands):
+        first = float(band.rstrip("+").split("-")[0])
+        found.append((first, float("inf") if band.endswith("+") else float(band.split("-")[1]) + 1))
+    return found
+
+
+def banded(
+    spells: pd.DataFrame, late: pd.DataFrame, by: Sequence[str], outcomes: Sequence[str], bands: Sequence[str]
+) -> Banded:
+    """The rows of one window as counts: `by` names outcome and band; the last outcome is being cut off."""
+    cells = (
+        spells.assign(**{name: spells[name].astype(str) for name in by}).set_index(list(by))[COUNT].astype("Float64")
+    )
+    whole = np.array([[cells.get((outcome, band), 0.0) for band in bands] for outcome in outcomes], dtype=object)
+    counts = pd.DataFrame(whole).astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    seen = late.set_index(late[by[-1]].astype(str))[COUNT].astype("Float64")
+    arrivals = np.array(
+        [float("nan") if pd.isna(seen.get(band, 0.0)) else float(seen.get(band, 0.0)) for band in bands]
+    )
+    start = seen.get(FROM_START, 0.0)
+    return Banded(counts[:-1], counts[-1], arrivals, float("nan") if pd.isna(start) else float(start))
+
+
+def curves(spells: ProtectedTable, late: ProtectedTable) -> dict[tuple[str, ...], Curve | None]:
+    """Per window (`()` where the tables have none) its curve; None where too much is blank."""
+    *groups, outcome, months = spells.dimensions
+    outcomes = [str(code) for code in spells.categories[outcome]]
+    bands = [str(code) for code in spells.categories[months]]
+    found: dict[tuple[str, ...], Curve | None] = {}
+    for key in [(str(code),) for code in spells.categories[groups[0]]] if groups else [()]:
+        parts = [
+            table.frame[(table.frame[groups[0]].astype(str) == key[0]).to_numpy()] if groups else table.frame
+            for table in (spells, late)
+        ]
+        found[key] = curve(banded(parts[0], parts[1], (outcome, months), outcomes, bands))
+    return found
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """In which band a share of the people had taken the step, and about which day, evenly spread within it."""
+
+    share: float
+    band: str
+    day: float
+    n: int
+
+
+def quantiles(counts: Sequence[float], bands: Sequence[str], shares: Sequence[float] = QUARTILES) -> list[Quantile]:
+    """Quantiles of counts by band; none where one is blank (NaN) or nobody is counted. In the open last band: its first day."""
+    values = np.array(counts, dtype=np.float64)
+    n = values.sum()
+    if np.isnan(n) or n == 0:
+        return []
+    found, gone = [], np.concatenate([[0.0], np.cumsum(values)])
+    for share in shares:
+        at = int(np.searchsorted(gone[1:], share * n - 1e-9))
+        first, end = edges(bands)[at]
+        inside = (share * n - gone[at]) / values[at]
+        found.append(Quantile(share, bands[at], first if np.isinf(end) else first + inside * (end - first), int(n)))
+    return found
+
+
+def corrected(taken: Sequence[float], still_open: Sequence[float]) -> list[float]:
+    """Counts by band as they would be had nobody been cut off, up to the last band: increments of the curve, per thousand."""
+    found = curve(
+        Banded(np.array([taken], dtype=float), np.array(still_open, dtype=float), np.zeros(len(taken)),
+               float(np.sum(taken) + np.sum(still_open)))
+    )  # fmt: skip
+    if found is None or np.isnan(found.share).any():
+        return []
+    steps = np.diff(np.concatenate([[0.0], found.share[0]]))
+    return [*(1000 * steps).tolist(), 0.0]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """One route's share (0 to 1) in every reading (rows) and window (columns); NaN where it follows from no printed numbers."""
+
+    route: str
+    shares: np.ndarray
+
+    @property
+    def definition(self) -> float:
+        """The most that readings differ in one window."""
+        return _most(np.ptp(self.shares, axis=0))
+
+    @property
+    def window(self) -> float:
+        """The most that windows differ in one reading."""
+        return _most(np.ptp(self.shares, axis=1))
+
+
+def _most(values: np.ndarray) -> float:
+    return float(np.nanmax(values)) if np.isfinite(values).any() else float("nan")
+
+
+def reaches(table: ProtectedTable) -> list[Reach]:
+    """Per route of a table by reading, window and route the shares of its group; a group with a blank has none."""
+    route = table.dimensions[-1]
+    frame = table.frame.assign(value=table.frame[COUNT].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan))
+    shape = tuple(len(table.categories[name]) for name in table.dimensions)
+    order = [
+        pd.Categorical(frame[name].astype(str), [str(c) for c in table.categories[name]]).codes
+        for name in table.dimensions
+    ]
+    cells = np.zeros(shape)
+    cells[tuple(order)] = frame["value"].to_numpy()
+    totals = cells.sum(axis=2, keepdims=True)
+    shares = np.where(totals > 0, cells / totals, np.nan)
+    return [Reach(str(code), shares[:, :, at]) for at, code in enumerate(table.categories[route])]
