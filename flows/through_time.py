@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import pandas as pd
 
 from disclosure.rules import quantile_of_few
 from flows.publication.labels import Labels
@@ -90,16 +91,18 @@ def _steps(item: Derived, tables: Tables, labels: Labels) -> Iterator[Row]:
     bands = [str(code) for code in table.categories[days]]
     for code in table.categories[groups[0]] if groups else [None]:
         frame = table.frame if code is None else table.frame[(table.frame[groups[0]] == code).to_numpy()]
-        cells = frame.assign(**{days: frame[days].astype(str)}).set_index([taken, days])[COUNT].astype("Float64")
-        counts = [
-            cells.loc[state].reindex(bands).to_numpy(dtype=np.float64, na_value=np.nan).tolist()
-            for state in ("ja", "open")
-        ]
+        counts = [_by_band(frame[(frame[taken] == state).to_numpy()], days, bands) for state in ("ja", "open")]
         name = _name(item, labels, [] if code is None else [(groups[0], str(code))])
         yield (
             name,
             _days(quantiles(counts[0], bands), quantiles(corrected(counts[0], counts[1]), bands), counts[0], bands),
         )
+
+
+def _by_band(frame: pd.DataFrame, days: str, bands: list[str]) -> list[float]:
+    counts = frame.set_index(frame[days].astype(str))[COUNT].astype("Float64").reindex(bands)
+    found: list[float] = counts.to_numpy(dtype=np.float64, na_value=np.nan).tolist()
+    return found
 
 
 def _days(naive: list[Quantile], later: list[Quantile], counts: list[float], bands: list[str]) -> Text:

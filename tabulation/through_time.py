@@ -43,6 +43,11 @@ def banded(
     return Banded(counts[:-1], counts[-1], arrivals, float("nan") if pd.isna(start) else float(start))
 
 
+def _of(frame: pd.DataFrame, groups: Sequence[str], key: tuple[str, ...]) -> pd.DataFrame:
+    part: pd.DataFrame = frame[(frame[groups[0]].astype(str) == key[0]).to_numpy()] if groups else frame
+    return part
+
+
 def curves(spells: ProtectedTable, late: ProtectedTable) -> dict[tuple[str, ...], Curve | None]:
     """Per window (`()` where the tables have none) its curve; None where too much is blank."""
     *groups, outcome, months = spells.dimensions
@@ -50,11 +55,8 @@ def curves(spells: ProtectedTable, late: ProtectedTable) -> dict[tuple[str, ...]
     bands = [str(code) for code in spells.categories[months]]
     found: dict[tuple[str, ...], Curve | None] = {}
     for key in [(str(code),) for code in spells.categories[groups[0]]] if groups else [()]:
-        parts = [
-            table.frame[(table.frame[groups[0]].astype(str) == key[0]).to_numpy()] if groups else table.frame
-            for table in (spells, late)
-        ]
-        found[key] = curve(banded(parts[0], parts[1], (outcome, months), outcomes, bands))
+        here, arrivals = (_of(table.frame, groups, key) for table in (spells, late))
+        found[key] = curve(banded(here, arrivals, (outcome, months), outcomes, bands))
     return found
 
 

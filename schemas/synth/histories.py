@@ -66,12 +66,3 @@ class Hazards(Strict):
             begin = end
         gone = what == len(self.rates)
         return np.where(gone, np.inf, np.floor(when * DAYS_PER_MONTH)), np.where(gone, -1, what)
-
-
-class Window(Strict):
-    """Moments lie evenly between two days; what happens after `closes` is never delivered, nor what lies before `opens`."""
-
-    first_moment: int
-    last_moment: int
-    opens: int
-    closes: int
