@@ -10,6 +10,8 @@ for pair in libpango-1.0.so.0:libpango-1.0-0 libpangoft2-1.0.so.0:libpangoft2-1.
     ls /usr/lib/*/"${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 command -v soffice >/dev/null 2>&1 || missing="$missing libreoffice-calc"
+# The font in which the tests draw figures as pictures; readers see theirs in a font of their own.
+ls /usr/share/fonts/*/liberation*/LiberationSans-Regular.ttf >/dev/null 2>&1 || missing="$missing fonts-liberation"
 # The portal's tests: real Chromium, and a real OpenID provider that runs on node.
 command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || missing="$missing chromium"
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from invented import Procedure, Process, Registers, Return, tables
 from tabulation_reference import reference_input, study_and_catalogue
 
-from tabulation.events import read_events
+from tabulation.events import read_events, with_persons
 from tabulation.trajectories import EVENTS, OTHER, chain_people
 
 ORDER = ("DTV", "IND", "IOM")
@@ -62,14 +62,14 @@ def told(history) -> dict[int, tuple[str, str, str | None]]:
 @given(histories.filter(lambda h: any(h)))
 @settings(max_examples=60, deadline=None)
 def test_trajectories_are_those_of_a_plain_loop(history) -> None:
-    frame = chain_people(read_events(*tables(registers(history), STUDY), STUDY).frames, NAMED)
+    frame = chain_people(read_events(with_persons(*tables(registers(history), STUDY), STUDY), STUDY).frames, NAMED)
     told_by = sorted(told(history).items())
     rows = frame[["volgorde", "traject", "voor_vertrek"]].itertuples(index=False, name=None)
     assert [tuple(None if pd.isna(value) else value for value in row) for row in rows] == [want for _, want in told_by]
 
 
 def test_every_person_of_the_chain_has_one_trajectory_of_the_closed_list() -> None:
-    frame = chain_people(read_events(*reference_input("nr2015"), STUDY).frames, NAMED)
+    frame = chain_people(read_events(with_persons(*reference_input("nr2015"), STUDY), STUDY).frames, NAMED)
     assert not frame["person_id"].duplicated().any()
     assert set(frame["traject"]) <= set(NAMED)
     split = frame["volgorde"].str.split(">").map(frozenset)

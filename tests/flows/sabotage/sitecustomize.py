@@ -23,4 +23,4 @@ if os.environ.get("SABOTAGE") == "memory":
 
     import linkage.levels
 
-    linkage.levels.name_levels = lambda *_: numpy.empty(1 << 58)  # numpy itself refuses this: no machine has it
+    linkage.levels.name_pair_levels = lambda *_: numpy.empty(1 << 58)  # numpy itself refuses this: no machine has it
