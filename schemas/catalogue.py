@@ -22,7 +22,7 @@ from schemas.vocabulary import Code, Vocabulary
 
 Kind = Literal["count", "mean"]
 Statistic = Literal["chi_square", "percent", "top", "compare", "unseen", "curve", "quantiles", "readings"]
-Chart = Literal["line", "bars", "bars100", "pie", "flow", "table"]
+Chart = Literal["line", "bars", "bars100", "pie", "flow", "readings", "table"]
 
 
 class Dimension(Strict):

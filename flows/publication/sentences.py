@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flows.publication.cells import Point, Share, cell_text, decimals_of, group_total, points
 from flows.publication.labels import Language
+from flows.publication.readings import has_readings, readings
 from flows.publication.statistics import is_rest, is_series, view_shares
 from flows.publication.views import View
 from flows.publication.words import interval, number, percent, say
@@ -30,6 +31,8 @@ def sentence(view: View, language: Language) -> str:
         return _means(view, cells, language)
     if is_series(view):
         return _trend(view, cells, language)
+    if view.chart == "readings" and has_readings(view):
+        return _readings(view, language)
     if len(view.table.dimensions) == 1:
         return _largest(view, cells, language)
     return _shares(view, language)
@@ -80,6 +83,15 @@ def _from_to(prefix: str, members: Sequence[Point], year: int, language: Languag
         end=last.codes[year],
     )
     return text if not prefix else _capital(text)
+
+
+def _readings(view: View, language: Language) -> str:
+    """How much the reading makes of a share at most, and how much the window, over all that is shown."""
+    found = readings(view)
+    told = (("sentence.by_reading", found.by_reading), ("sentence.by_window", found.by_window))
+    return " ".join(
+        say(key, language, points=number(100 * most, language, 1)) for key, most in told if most is not None
+    )
 
 
 def _largest(view: View, cells: list[Point], language: Language) -> str:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from flows.publication.cells import Codes, Point, points
 from flows.publication.labels import LANGUAGES, Labels, Language, in_language
-from schemas.catalogue import Catalogue, Derived, Dimension, Entry, Relation, Term
+from schemas.catalogue import Catalogue, Chart, Derived, Dimension, Entry, Relation, Term
 from schemas.study import Text
 from schemas.tables import ProtectedTable
-
-Form = Literal["line", "bars", "bars100", "pie", "flow", "table"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class View:
     totals: dict[Codes, Point]
 
     @property
-    def chart(self) -> Form:
+    def chart(self) -> Chart:
         """The chart form."""
         return self.entry.chart
 

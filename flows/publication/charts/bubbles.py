@@ -32,16 +32,19 @@ def bubbles_drawing(view: View, language: Language, prefix: str) -> Drawing:
     for codes, point in points(table).items():
         rows.setdefault((*codes[:at], *codes[at + 1 :]), []).append(point)
     chosen = sorted(rows, key=lambda key: -sum(point.value or 0 for point in rows[key]))[:MOST]
-    canvas = _fill(view, across, {key: rows[key] for key in chosen}, language, prefix)
+    canvas, height = _fill(view, across, {key: rows[key] for key in chosen}, language, prefix)
     keys = []
     if any(point.value is None for key in chosen for point in rows[key]):
         keys.append(Key(f"url(#{hatch_id(prefix)})", say("chart.unknown", language)))
     if len(chosen) < len(rows):
         keys.append(Key("none", say("chart.rest_top", language)))
-    return with_keys(canvas.draw(PLOT, len(chosen) * ROW, hatch(prefix)), keys)
+    return with_keys(canvas.draw(PLOT, height, hatch(prefix)), keys)
 
 
-def _fill(view: View, across: str, rows: dict[Codes, list[Point]], language: Language, prefix: str) -> Canvas:
+def _fill(
+    view: View, across: str, rows: dict[Codes, list[Point]], language: Language, prefix: str
+) -> tuple[Canvas, float]:
+    """The marks, and how high they are together: a row with many words is higher."""
     canvas = Canvas()
     columns = view.table.categories[across]
     step = PLOT / len(columns)
@@ -50,16 +53,18 @@ def _fill(view: View, across: str, rows: dict[Codes, list[Point]], language: Lan
         head = lines(view.labels.category(across, code, language), step - 4, TEXT_SIZE)
         canvas.text("\n".join(head), (place + 0.5) * step, -8 - (len(head) - 1) * LINE)
     down = [name for name in view.table.dimensions if name != across]
-    for line, (codes, members) in enumerate(rows.items()):
-        top = line * ROW
+    top = 0.0
+    for codes, members in rows.items():
         canvas.rule(-LABEL_ROOM, top, PLOT, top, opacity=0.4)
         named = zip(down, codes, strict=True)
         words = lines(", ".join(view.labels.category(*pair, language) for pair in named), LABEL_ROOM - 10, TEXT_SIZE)
-        first = top + ROW / 2 + 4 - (len(words) - 1) * LINE / 2
+        height = max(ROW, len(words) * LINE + 12)
+        first = top + height / 2 + 4 - (len(words) - 1) * LINE / 2
         canvas.text("\n".join(words), -LABEL_ROOM + 2, first, align="left")
         for place, point in enumerate(members):
-            _cell(canvas, (place + CIRCLE_AT) * step, top + ROW / 2, point, largest, language, prefix)
-    return canvas
+            _cell(canvas, (place + CIRCLE_AT) * step, top + height / 2, point, largest, language, prefix)
+        top += height
+    return canvas, top
 
 
 def _cell(canvas: Canvas, x: float, y: float, point: Point, largest: float, language: Language, prefix: str) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from flows.publication.charts.bars import bars_drawing
 from flows.publication.charts.bubbles import bubbles_drawing
 from flows.publication.charts.flow import flow_drawing
+from flows.publication.charts.pairs import pairs_drawing
 from flows.publication.charts.series import line_drawing
 from flows.publication.charts.shell import Drawing, inline, whole_file
 from flows.publication.charts.stacks import stacks_drawing
 from flows.publication.labels import LANGUAGES, Language
+from flows.publication.readings import has_readings
 from flows.publication.sentences import sentence
 from flows.publication.statistics import LISTED_FROM, YEAR
 from flows.publication.views import View
@@ -21,6 +23,7 @@ FORMS: dict[str, tuple[Draw, str]] = {
     "line": (line_drawing, "desc_line"),
     "mean": (line_drawing, "desc_mean"),
     "flow": (flow_drawing, "desc_flow"),
+    "readings": (pairs_drawing, "desc_readings"),
     "bars": (bars_drawing, "desc_bars"),
     "bars100": (stacks_drawing, "desc_bars100"),
     "bubbles": (bubbles_drawing, "desc_top"),
@@ -38,6 +41,8 @@ def form(view: View) -> str:
         return "line"
     if view.chart == "flow" and len(dimensions) <= 2:
         return "flow"
+    if view.chart == "readings" and has_readings(view):
+        return "readings"
     if all(len(categories[name]) == 1 for name in dimensions[:-1]):
         return "bars"
     long = max(len(categories[name]) for name in dimensions) > LISTED_FROM
