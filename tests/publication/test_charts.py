@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.publication.cells import Point
+from flows.publication.charts.bubbles import bubbles_drawing
 from flows.publication.charts.draw import draw_charts, form
 from flows.publication.charts.flow import flow_drawing
 from flows.publication.charts.palette import QUALITATIVE, text_on
 from flows.publication.charts.series import ticks
 from flows.publication.charts.shell import lines
 from flows.publication.charts.stacks import segments
-from flows.publication.views import View, make_views
+from flows.publication.views import View, make_views, single_view
 from schemas.tables import ProtectedTable
 from tests.publication.conftest import STUDIES
 from tests.publication.fabricate import protected, study_and_catalogue
@@ -183,3 +184,27 @@ def test_codes_that_no_path_describes_fall_back_to_a_simple_flow() -> None:
     body = flow_drawing(View(table, view.entry, view.labels, (), {}), "nl", "p").body
     assert ">Totaal<" in body
     assert ">merged_by_some_policy<" in body
+
+
+def test_rows_of_circles_are_as_high_as_their_words_and_bands_of_time_have_a_unit() -> None:
+    """`B8 grant to B9 application, 181-365 days` takes three lines: they touched the rules above and below."""
+    _, catalogue = study_and_catalogue("routes2020")
+    entry = catalogue.entry("routes2020_stappen")
+    steps, states, bands = (dimension.categories for dimension in entry.dimensions)
+    index = pd.MultiIndex.from_product([steps, states, bands], names=[item.name for item in entry.dimensions])
+    frame = index.to_frame(index=False).assign(aantal=pd.array([30] * len(index), dtype="Int64"), status="ok")
+    categories = {item.name: item.categories for item in entry.dimensions}
+    view = single_view(
+        ProtectedTable(entry.id, "restricted", "suppressed", tuple(categories), categories, frame), entry, {}
+    )
+    body = bubbles_drawing(view, "en", "p").body
+    words = [float(y) for y in re.findall(r'<text text-anchor="start" transform="translate\(-[\d.]+,([\d.]+)\)"', body)]
+    steps_apart = [after - before for before, after in pairwise(words)]
+    assert {round(step, 1) for step in steps_apart if step < 15} == {14.4}
+    assert all(step > 20 for step in steps_apart if step >= 15), "words of two rows keep apart"
+    for dimension, unit in (("dagen", "days"), ("maanden", "months")):
+        for table in catalogue.entries:
+            for item in table.dimensions:
+                if item.name == dimension:
+                    told = [view.labels.category(dimension, code, "en") for code in item.categories]
+                    assert all(unit in words or words == "from the start" for words in told), table.id
