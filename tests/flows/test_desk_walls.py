@@ -6,7 +6,7 @@ A probe in every process of a real command writes this down. Linux only, as is t
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 import pytest
 
 from flows import desk
-from flows.desks import LINKAGE, encode_at_desk
-from flows.wire import pack_table, unpack_table
+from flows.desks import LINKAGE, PLACE, encode_at_desk
+from flows.engines import HERE
+from flows.wire import pack_json, pack_table, unpack_table
 from linkage.encode import ATTRIBUTES, encode_registers
 from linkage.fields import REGISTER, SCHEMES
 from linkage.keys import StudyKeys, create_key, load_key
@@ -165,4 +166,4 @@ def test_the_two_files_share_a_token_and_nothing_else(profile: str, tmp_path: Pa
 def test_the_link_desk_refuses_a_file_with_an_attribute(column: str) -> None:
     file = REGISTER.arrow().empty_table().append_column(column, pa.array([], pa.string()))
     with pytest.raises(InputRefused, match="no linkage file has"):
-        desk.link({f"{LINKAGE}IND": pack_table(file)})
+        desk.link({f"{LINKAGE}IND": pack_table(file), PLACE: pack_json(asdict(HERE))})
