@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -50,6 +51,8 @@ SILENCE = timedelta(seconds=180)
 solver that holds the interpreter, or a machine with too much to do, keeps a live run silent for a minute."""
 ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut")
 BADLY = ("Failed", "Crashed", "TimedOut")
+PATIENCE_SECONDS = 120.0
+"""A server that was started a moment ago first makes its tables; until then it does not answer."""
 FOLDERS = ("SCHAKEL_DELIVERIES", "SCHAKEL_RELEASES")
 
 
@@ -77,16 +80,29 @@ class Alerts:
 def prepare(prefect_file: Path) -> list[str]:
     """Make or update pool, limit, deployments and alerts on the server; one line each.
 
-    UsageError where the environment lacks something, StepFailed where Prefect refuses the file.
+    UsageError where the environment lacks something or no server answers, StepFailed where Prefect refuses the file.
     """
     missing = [name for name in FOLDERS if not os.environ.get(name)]
     if missing:
         raise UsageError(f"Set {' and '.join(missing)}: where deliveries come in and releases go out.")
     alerts = Alerts.from_environment()
     with get_client(sync_client=True) as client:
+        _await_answer(client)
         said = [_pool(client), _limit(client)]
     said.append(_deploy(prefect_file))
     return [*said, *_automations(alerts)]
+
+
+def _await_answer(client: SyncPrefectClient, patience: float = PATIENCE_SECONDS) -> None:
+    """Wait up to `patience` seconds for the server; UsageError where it still says nothing."""
+    end = time.monotonic() + patience
+    while client.api_healthcheck() is not None:
+        if time.monotonic() > end:
+            raise UsageError(
+                f"Prefect's server did not answer at {client.api_url} within {patience:.0f} s; see whether it runs "
+                "(`systemctl status schakel-prefect`) and whether PREFECT_API_URL is its address."
+            )
+        time.sleep(1)
 
 
 def _pool(client: SyncPrefectClient) -> str:

@@ -40,7 +40,7 @@ CLOCK_FROM = datetime(2026, 1, 1, tzinfo=UTC)
 
 def set_up(settings: Settings) -> Iterator[str]:
     """Make state folder, log and signing key where they are missing; says what was made and what was there."""
-    there = (settings.state / DATABASE).exists()
+    there = any((settings.state / made).exists() for made in (DATABASE, "keys/signing.pub.pem"))
     with open_state(settings, create=True) as state:
         yield f"State folder {state.store.directory}: {'was there, unchanged' if there else 'made'}"
         public = state.store.folder("keys") / "signing.pub.pem"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import socket
 
-from flows.deployments import BADLY, ENDS, Alerts, _run_is
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+
+from flows.deployments import BADLY, ENDS, Alerts, _await_answer, _run_is
 from schemas.errors import UsageError
 
 
@@ -51,3 +54,11 @@ def test_one_runs_alert_does_not_use_up_anothers() -> None:
 
 def test_every_bad_end_is_an_end() -> None:
     assert set(BADLY) < set(ENDS)
+
+
+def test_a_server_that_does_not_answer_is_said_with_what_to_do() -> None:
+    with socket.socket() as nobody:  # bound, and never listens: every connection is refused
+        nobody.bind(("127.0.0.1", 0))
+        client = SyncPrefectClient(api=f"http://127.0.0.1:{nobody.getsockname()[1]}/api")
+        with client, pytest.raises(UsageError, match=r"did not answer.*systemctl status schakel-prefect"):
+            _await_answer(client, patience=0)
