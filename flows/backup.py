@@ -283,10 +283,13 @@ def _require_newest(store: Store, about: dict[str, Any], note: str | None) -> No
 
 
 def _require_new(out: Path) -> None:
-    if out.exists():
-        raise UsageError(f"{out} exists; a backup is a new file.")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {out.absolute().parent}; make it, or give another place.")
+    try:
+        if out.exists():
+            raise UsageError(f"{out} exists; a backup is a new file.")
+        if not out.absolute().parent.is_dir():
+            raise UsageError(f"There is no folder {out.absolute().parent}; make it, or give another place.")
+    except PermissionError as error:  # a folder on the way there, which this user may not enter
+        raise UsageError(f"{out} cannot be written ({os.strerror(error.errno or 0)}); give another place.") from None
 
 
 def _empty_again(settings: Settings) -> None:
