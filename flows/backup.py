@@ -154,6 +154,10 @@ def restore(settings: Settings, backup: Path, keys: Path | None, checkpoint: Pat
     note = _note(checkpoint) if checkpoint is not None else None
     if keys is not None:
         yield f"Keys: {_restore_keys(keys, settings.keys_folder)} put back"
+    elif not (settings.keys_folder / KEY).exists():
+        raise UsageError(
+            f"No {KEY} in {settings.keys_folder} opens the backup; give --keys what `schakel backup --keys` wrote."
+        )
     store = open_store(settings.state, settings.database_url or None)
     try:
         entries = _fill(store, backup, load_key(settings.keys_folder / KEY), note)

@@ -22,6 +22,7 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import cast
 from urllib.parse import quote, urlsplit
@@ -35,7 +36,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ActionTypes
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
 from prefect.workers.process import ProcessWorker
 from pydantic import SecretStr
 
@@ -88,7 +89,15 @@ def prepare(prefect_file: Path) -> list[str]:
     alerts = Alerts.from_environment()
     with get_client(sync_client=True) as client:
         _await_answer(client)
-        said = [_pool(client), _limit(client)]
+        try:
+            said = [_pool(client), _limit(client)]
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code != HTTPStatus.UNAUTHORIZED:
+                raise
+            raise UsageError(
+                "Prefect's server refuses the password; PREFECT_API_AUTH_STRING has to be the PREFECT_SERVER_API_AUTH_STRING "
+                "that the server was started with."
+            ) from None
     said.append(_deploy(prefect_file))
     return [*said, *_automations(alerts)]
 

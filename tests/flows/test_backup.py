@@ -58,6 +58,12 @@ def test_an_empty_machine_gets_everything_back_and_goes_on(drill: Path, invoke: 
     assert {stat.S_IMODE((drill / name).stat().st_mode) for name in ("b.tar", "k.tar")} == {0o600}
 
 
+def test_without_the_key_it_says_where_the_key_is(drill: Path, invoke: Invoke) -> None:
+    done = invoke("restore", drill / "b.tar", "--checkpoint", drill / "seen.txt", state=drill / "new")
+    assert (done.returncode, "give --keys what" in done.stderr) == (2, True), done.stderr
+    assert left(drill / "new") == []
+
+
 def test_a_backup_older_than_a_checkpoint_is_refused(drill: Path, invoke: Invoke) -> None:
     later = propose(drill / "state", drill / "out", "r2", tables(), snapshot="b")
     code, said = back(invoke, drill, "--checkpoint", later / "checkpoint.txt")
