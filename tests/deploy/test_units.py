@@ -134,7 +134,7 @@ def test_commands_by_hand_use_what_the_worker_uses() -> None:
     shared = {line for line in environment if not line.startswith(("SCHAKEL_KEYS=", "SCHAKEL_LOG="))}
     assert len(shared) >= 6
     assert shared - lines == set()
-    assert {"umask 077", "trap 'rm -rf \"$keys\" \"$handed\"' EXIT"} <= set(script.splitlines())
+    assert {"umask 077", 'trap \'rm -rf "$keys" "$handed"\' EXIT'} <= set(script.splitlines())
 
 
 def test_every_folder_of_a_unit_is_there_before_its_first_command() -> None:
