@@ -32,7 +32,7 @@ def register(settings: Settings, person: str, duty: Role, out: Path | None, publ
         if len(brought) != 1:
             raise UsageError(f"{public} holds {len(brought)} public keys; a person has one.")
         _enter(state, person, duty, brought[0])
-        return f"{person} is registered as {duty} with the key in {public}."
+        return f"{person} is registered as {duty} with the key in {public.name}."
 
 
 def _with_new_key(state: State, person: str, duty: Role, out: Path) -> str:

@@ -99,4 +99,5 @@ def synth(
     from schemas.synth import PRESETS, synthesise
 
     summary = synthesise(out, people=people, seed=seed, study=load_study(study), dirt=PRESETS[dirt])
-    typer.echo(f"Synthetic registers in {out}: {summary}")
+    sizes = (f"{source} {rows} rows of {summary.people[source]} people" for source, rows in summary.rows.items())
+    typer.echo(f"Synthetic registers in {out}: {', '.join(sizes)}")
