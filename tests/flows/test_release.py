@@ -14,7 +14,7 @@ import pytest
 from schemas.tables import CLEAN, COUNT, LOWER, MEAN_COLUMNS, STATUS, UPPER
 from tests.conftest import EXAMPLES, REFERENCE, Command
 
-pytestmark = pytest.mark.prefect
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(900)]  # the first test waits for both releases
 STUDIES = ("nr2015", "wodc2020")
 STATUSES = {"ok", "suppressed", "rounded", "noisy", "zero_structural"}
 
