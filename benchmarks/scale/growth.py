@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def reaches(sizes: Sequence[float], values: Sequence[float], limit: float) -> fl
     return float(np.exp((np.log(limit) - intercept) / slope))
 
 
-def largest_from(sizes: Sequence[float], steps: dict[str, Sequence[float]]) -> dict[str, tuple[float, float] | None]:
+def largest_from(sizes: Sequence[float], steps: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, float] | None]:
     """Per step the sizes (first, last) between which its fitted curve is the highest, from the smallest size measured to
     10^10; None where it never is.
     """
