@@ -192,12 +192,12 @@ def test_no_field_becomes_a_header(visit: Visit, value: str) -> None:
 
 
 def test_words_typed_by_strangers_are_only_words(visit: Visit) -> None:
-    script = '"><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}'
+    script = '"><script>alert(1)</script><img src=x onerror=alert(1)>{{7007*7001}}'
     for path in (f"/en/search?q={quote(script)}", f"/en/login?next=/en/{quote(script)}", f"/en/{quote(script)}"):
         text = visit().get(path).text
         assert "<script>alert" not in text
         assert "<img src=x" not in text
-        assert "49" not in re.findall(r"\{\{.*?\}\}|49", text)
+        assert str(7007 * 7001) not in text
     ada = visit("ada", "auditor")
     assert "<script>alert" not in ada.get(f"/en/audit/log?actor={quote(script)}&table={quote(script)}").text
 

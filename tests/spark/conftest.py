@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.spark.engine import SparkEngine
 from flows.spark.machine import PACKAGE, java
-from flows.spark.session import opened
 from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from flows.spark.engine import SparkEngine
+
+# Spark is an extra: these files import it, and `make test-all` adds it.
+collect_ignore_glob = [] if find_spec("pyspark") else ["test_spark_*.py"]
 
 LOCAL_CLUSTER = "local-cluster[2,1,1024]"
 
@@ -40,6 +46,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def spark(has_java: None, kernels_for_executors: None, folder: Path) -> Iterator[SparkEngine]:
     """An engine with two executors of one core each."""
+    from flows.spark.session import opened
+
+    from flows.spark.session import opened
+
     with opened(LOCAL_CLUSTER, folder) as engine:
         yield engine
     assert not folder.exists()
