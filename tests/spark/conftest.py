@@ -48,8 +48,6 @@ def spark(has_java: None, kernels_for_executors: None, folder: Path) -> Iterator
     """An engine with two executors of one core each."""
     from flows.spark.session import opened
 
-    from flows.spark.session import opened
-
     with opened(LOCAL_CLUSTER, folder) as engine:
         yield engine
     assert not folder.exists()
