@@ -8,7 +8,7 @@ table, so that an engine can carry a step elsewhere; here columns are shared, ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,24 +52,26 @@ def given_for(a: Views, b: Views, scheme: Scheme) -> dict[str, pa.Table]:
     """What all parts of a pair of registers share."""
     shares = shares_of(a, b, scheme)
     whole = {f"{name}.whole": pa.array(share.whole) for name, share in shares.items()}
-    parts = {f"{name}.parts": _binary(share.parts) for name, share in shares.items() if share.parts is not None}
+    parts = {f"{name}.parts": binary(share.parts) for name, share in shares.items() if share.parts is not None}
     comparisons = [(comparison.kind, list(comparison.fields)) for comparison in scheme.comparisons]
     kinds, fields = zip(*comparisons, strict=True)
     return {
-        "left": _side_table(a, scheme),
-        "right": _side_table(b, scheme),
+        "left": side_table(a, [name for part in scheme.fields for name, _ in field_columns(part)]),
+        "right": side_table(b, [name for part in scheme.fields for name, _ in field_columns(part)]),
         "frequencies": pa.table(whole | parts),
         "comparisons": pa.table({"kind": pa.array(kinds), "fields": pa.array(fields, pa.list_(pa.string()))}),
     }
 
 
-def _side_table(side: Views, scheme: Scheme) -> pa.Table:
-    words = {name: _binary(side.words[name]) for part in scheme.fields for name, _ in field_columns(part)}
-    return pa.table({"subject": side.subject, "entity": side.entity, **words})
+def side_table(side: Views, names: Iterable[str]) -> pa.Table:
+    """Number, entity and some columns of encodings of every view, as a table that parts share."""
+    return pa.table(
+        {"subject": side.subject, "entity": side.entity, **{name: binary(side.words[name]) for name in names}}
+    )
 
 
-def _binary(rows: NDArray[Any]) -> pa.Array:
-    """Rows of numbers (n, w) as fixed-size binaries."""
+def binary(rows: NDArray[Any]) -> pa.Array:
+    """Rows of numbers (n, w) as fixed-size binaries, the numbers themselves where they lie in order."""
     data = np.ascontiguousarray(rows)
     width = data.itemsize * data.shape[1]
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(data), [None, pa.py_buffer(data)])
@@ -79,8 +81,8 @@ def _words(column: pa.ChunkedArray) -> Words:
     return words_of(column, column.type.byte_width)
 
 
-def _side(table: pa.Table) -> Views:
-    """The views of `_side_table`, without what is not compared."""
+def side_of(table: pa.Table) -> Views:
+    """The views of `side_table`, with what it has of them."""
     words = {name: _words(table.column(name)) for name in table.column_names if name not in ("subject", "entity")}
     subject, entity = (table.column(name).to_numpy() for name in ("subject", "entity"))
     nothing = pa.array([], pa.binary(32))
@@ -100,7 +102,7 @@ def _shares(table: pa.Table) -> dict[str, Frequencies]:
 
 def levels_of(part: pa.Table, given: Tables) -> tuple[NDArray[np.int8], Bits]:
     """Levels (pairs, columns) and log2 frequencies, nan where no value is shared, of a part; the number is the last."""
-    a, b = _side(given["left"]), _side(given["right"])
+    a, b = side_of(given["left"]), side_of(given["right"])
     ia, ib = (part.column(name).to_numpy() for name in ("left", "right"))
     shares = _shares(given["frequencies"])
     levels: list[NDArray[np.int8]] = []
@@ -160,11 +162,6 @@ def _alone(kind: Any, fields: list[str]) -> Scheme:
     return Scheme("", (), (), (Comparison(kind, tuple(fields)),))
 
 
-def best_pairs(part: pa.Table, given: Tables) -> pa.Table:
-    """The kernel: of the pairs of a part one row of COMPARED per pair of entities, as `best_of`."""
-    return best_of(every_pair(part, given), given["gains"])
-
-
 def gains_table(gains: list[Bits]) -> pa.Table:
     """Bits per column and level, the prior included, as a table that parts share."""
     return pa.table({"bits": pa.array([column.tolist() for column in gains], pa.list_(pa.float64()))})
@@ -193,4 +190,3 @@ def best_of(compared: pa.Table, gains: pa.Table) -> pa.Table:
 
 
 EVERY_PAIR = Step("compare", every_pair, COMPARED)
-BEST_PAIRS = Step("compare, the best of each", best_pairs, COMPARED)

@@ -15,12 +15,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from linkage.compared import BEST_PAIRS, gains_table, given_for
-from linkage.evidence import blocked, codes, once, packed, parts_of, with_floor
+from linkage.compared import gains_table, given_for
+from linkage.evidence import blocking_keys, packed, with_floor
 from linkage.fields import Scheme, field_columns
-from linkage.index import KERNEL_PAIRS, similar_pairs
+from linkage.index import KERNEL_PAIRS, NOBODY
 from linkage.model import Parameters, gains, start, total_bits
 from linkage.patterns import Evidence
+from linkage.proposed import Search, found
 from linkage.resolve import places_of
 from linkage.strangers import Known
 from linkage.views import Index, Views, Words
@@ -57,17 +58,13 @@ def recombined(side: Views, scheme: Scheme, generator: np.random.Generator) -> t
     return decoys, sources
 
 
-def _near(a: Views, decoys: Views, scheme: Scheme) -> Index:
+def near(scheme: Scheme, a: Views, decoys: Views) -> Search:
     """Pairs that agree on three main fields or, a decoy having no record-level encoding to be found by, are alike in all
     filters of their fields side by side.
     """
-    found = [blocked(a, decoys, scheme)]
-    if len(a.entity) * len(decoys.entity) <= KERNEL_PAIRS:
-        filters = [f"{field.name}_f" for field in scheme.fields if field.form != "value"]
-        left, right = (np.hstack([side.words[name] for name in filters]) for side in (a, decoys))
-        _, *similar = similar_pairs(left, right, SIMILAR_FIELDS)
-        found.append(codes(similar[0], similar[1], decoys))
-    return once(np.concatenate(found))
+    filters = tuple(f"{field.name}_f" for field in scheme.fields if field.form != "value")
+    cheap = len(a.entity) * len(decoys.entity) <= KERNEL_PAIRS
+    return Search(tuple(blocking_keys(scheme)), False, filters, SIMILAR_FIELDS if cheap else NOBODY)
 
 
 @dataclass(frozen=True)
@@ -99,8 +96,8 @@ def decoys_of(
     for _ in range(FILES if b.entities >= FEW_RECORDS else MANY_FILES):
         file, sources = recombined(b, scheme, generator)
         given = given_for(a, file, scheme) | {"gains": starting}
-        parts = engine.map(BEST_PAIRS, engine.parts(parts_of(_near(a, file, scheme), a, file)), given)
-        pairs = packed(like.columns, [list(parts)], like.groups, place)
+        parts = list(found(a, file, near(scheme, a, file), given, engine))
+        pairs = packed(like.columns, [parts], like.groups, place)
         left, right = pairs.left.astype(np.int64), pairs.right.astype(np.int64)
         strange = np.ones(len(left), dtype=bool)
         for source in sources.T:

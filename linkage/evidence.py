@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -14,7 +12,6 @@ import pyarrow as pa
 
 from linkage.compare import VALUE_LEVELS
 from linkage.compared import (
-    BEST_PAIRS,
     COMPARED,
     EVERY_PAIR,
     best_of,
@@ -27,60 +24,25 @@ from linkage.compared import (
     radices,
 )
 from linkage.fields import Scheme
-from linkage.index import FULL_PAIRS, KERNEL_PAIRS, SIMILAR, EqualKeys, SimilarRecords, same_subject
+from linkage.index import FULL_PAIRS, KERNEL_PAIRS, NOBODY, SIMILAR
 from linkage.judged import register_pairs
 from linkage.model import gains, start
 from linkage.patterns import Columns, Evidence, Group, Patterns
+from linkage.proposed import PART, Search, found
 from linkage.strangers import Known, counted, floors
 from linkage.views import Index, Views
-from schemas.engine import WORKERS, Engine
+from schemas.engine import Engine
 
 # Pairs drawn to estimate how often all pairs agree, where not all are compared.
 SAMPLE_PAIRS = 300_000
-# Pairs of a part: 32 MB of results, a second of work.
-PART = 1_000_000
 # Up to here distinct codes are found by a table of all of them, beyond by sorting.
 DENSE = 1 << 24
 
 
-def candidates(a: Views, b: Views, scheme: Scheme) -> Index:
-    """Pairs of views worth comparing, as `codes`; inside one register each pair of its records once, in order of records."""
-    found = _candidates(a, b, scheme)
-    if a is not b:
-        return found
-    left, right = ends(found, b)
-    return found[a.entity[left] < a.entity[right]]
-
-
-def _candidates(a: Views, b: Views, scheme: Scheme) -> Index:
-    """All pairs while that is cheap, else those of the blocking rules."""
-    if len(a.entity) * len(b.entity) <= FULL_PAIRS:
-        return np.arange(len(a.entity) * len(b.entity))
-    found = [blocked(a, b, scheme), codes(*same_subject(a, b), b)]
-    if len(a.entity) * len(b.entity) <= KERNEL_PAIRS:
-        found.append(codes(*SimilarRecords(a, b, SIMILAR).pairs(), b))
-    return once(np.concatenate(found))
-
-
-def blocked(a: Views, b: Views, scheme: Scheme) -> Index:
-    """Pairs of views that agree on three main fields, as `codes`; two rules are followed at a time."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return once(np.concatenate(list(pool.map(partial(_by_rule, a, b), blocking_keys(scheme)))))
-
-
-def _by_rule(a: Views, b: Views, keys: tuple[str, ...]) -> Index:
-    return codes(*EqualKeys(a, b, keys).pairs(), b)
-
-
-def codes(left: Index, right: Index, b: Views) -> Index:
-    """One number per pair of views, in the order of the pairs."""
-    return left * max(len(b.entity), 1) + right
-
-
-def ends(pairs: Index, b: Views) -> tuple[Index, Index]:
-    """The views of `codes`, left and right."""
-    left, right = np.divmod(pairs, max(len(b.entity), 1))
-    return left, right
+def candidates(scheme: Scheme, a: Views, b: Views) -> Search:
+    """What makes two records worth comparing where not all pairs are; all record-level encodings only while that is cheap."""
+    cheap = len(a.entity) * len(b.entity) <= KERNEL_PAIRS
+    return Search(tuple(blocking_keys(scheme)), True, ("record_f",), SIMILAR if cheap else NOBODY)
 
 
 def blocking_keys(scheme: Scheme) -> Iterator[tuple[str, ...]]:
@@ -106,13 +68,13 @@ def build(
     """
     names = level_names(scheme)
     offsets = dict(zip(views, np.cumsum([0, *(v.entities for v in views.values())]).tolist(), strict=False))
-    found: list[list[pa.Table]] = []
+    compared: list[list[pa.Table]] = []
     groups: list[Group] = []
     for bron_a, bron_b in register_pairs(views, within):
         group, parts = _compared(views[bron_a], views[bron_b], scheme, unique, engine)
         groups.append(group)
-        found.append([_shifted(part, offsets[bron_a], offsets[bron_b]) for part in parts])
-    evidence = packed(names, found, groups)
+        compared.append([_shifted(part, offsets[bron_a], offsets[bron_b]) for part in parts])
+    evidence = packed(names, compared, groups)
     strangers, known = {}, {}
     for bron in sorted(unique & set(views)):
         strangers[bron], known[bron] = strangers_of(views[bron], scheme, groups, engine)
@@ -125,36 +87,26 @@ def _compared(
     """One pair of registers: what all its pairs look like, and its candidates compared, the best spelling of each."""
     names = level_names(scheme)
     given = given_for(a, b, scheme)
-    pairs = candidates(a, b, scheme)
     if len(a.entity) * len(b.entity) <= FULL_PAIRS:
-        seen = pa.concat_tables(engine.map(EVERY_PAIR, engine.parts(parts_of(pairs, a, b)), given))
+        seen = pa.concat_tables(engine.map(EVERY_PAIR, engine.parts(_all_pairs(a, b)), given))
         group = _group(a, b, seen, names, unique)
         return group, [best_of(seen, gains_table(gains(names, start([group]), 0)))]
     group = _group(a, b, every_pair(pairs_table(*_sample(a, b)), given), names, unique)
     given["gains"] = gains_table(gains(names, start([group]), 0))
-    return group, list(engine.map(BEST_PAIRS, engine.parts(parts_of(pairs, a, b)), given))
+    return group, list(found(a, b, candidates(scheme, a, b), given, engine))
 
 
-def parts_of(pairs: Index, a: Views, b: Views) -> Iterator[pa.Table]:
-    """Parts of some PART pairs of views, none of which divides the pairs of a left record; at least one."""
-    for some in cut(pairs, a, b):
-        yield pairs_table(*ends(pairs[some], b))
-
-
-def cut(pairs: Index, a: Views, b: Views) -> Iterator[slice]:
-    """Where the parts begin and end; `pairs`: sorted codes."""
-    begin, size = 0, max(len(b.entity), 1)
-    while True:
-        end = len(pairs)
-        if begin + PART < end:
-            entity = a.entity[pairs[begin + PART] // size]
-            first, after = (np.searchsorted(a.entity, entity, side=side) for side in ("left", "right"))
-            end = int(np.searchsorted(pairs, first * size))
-            end = end if end > begin else int(np.searchsorted(pairs, after * size))
-        yield slice(begin, end)
-        if end == len(pairs):
-            return
-        begin = end
+def _all_pairs(a: Views, b: Views) -> Iterator[pa.Table]:
+    """Every pair of views, in parts of some PART pairs; of one file each pair of its records once."""
+    size = len(b.entity)
+    rows = max(PART // max(size, 1), 1)
+    for first in range(0, max(len(a.entity), 1), rows):
+        here = np.arange(first, min(first + rows, len(a.entity)))
+        left, right = np.repeat(here, size), np.tile(np.arange(size), len(here))
+        if a is b:
+            once_each = a.entity[left] < b.entity[right]
+            left, right = left[once_each], right[once_each]
+        yield pairs_table(left, right)
 
 
 def _shifted(part: pa.Table, left: int, right: int) -> pa.Table:
@@ -165,13 +117,13 @@ def _shifted(part: pa.Table, left: int, right: int) -> pa.Table:
     return part
 
 
-def packed(names: Columns, found: list[list[pa.Table]], groups: list[Group], place: int = 0) -> Evidence:
-    """Compared pairs as evidence, without floors; `found` has the parts of the groups from `place` on, and is emptied."""
+def packed(names: Columns, compared: list[list[pa.Table]], groups: list[Group], place: int = 0) -> Evidence:
+    """Compared pairs as evidence, without floors; `compared` has the parts of the groups from `place` on, and is emptied."""
     sizes = radices(names)
     levels, group, of = [np.zeros((0, len(names)), np.int8)], [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
     tables = [COMPARED.empty_table()]
     lengths = [0] * len(groups)
-    for number, parts in enumerate(found, start=place):
+    for number, parts in enumerate(compared, start=place):
         table = pa.concat_tables(parts)
         parts.clear()
         lengths[number] = table.num_rows
@@ -242,11 +194,7 @@ def _group(a: Views, b: Views, seen: pa.Table, names: Columns, unique: frozenset
 def strangers_of(side: Views, scheme: Scheme, groups: list[Group], engine: Engine) -> tuple[Evidence, Known]:
     """Known non-matches inside a register with one row per person, as pairs whose numbers are unknown, and counted."""
     names = level_names(scheme)
-    pairs = blocked(side, side, scheme)
-    left, right = ends(pairs, side)
-    pairs = pairs[side.entity[left] < side.entity[right]]
-    del left, right
-    parts = engine.map(EVERY_PAIR, engine.parts(parts_of(pairs, side, side)), given_for(side, side, scheme))
+    parts = found(side, side, Search(tuple(blocking_keys(scheme))), given_for(side, side, scheme), engine)
     bare = packed(names, [[_without_number(part) for part in parts]], groups)
     levels = bare.patterns.levels
     several = np.bincount(side.entity, minlength=side.entities) > 1

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,10 +31,14 @@ KERNEL_PAIRS = 5_000_000_000
 SIMILAR = 0.7
 # Steps by which that rises where too many pairs are similar.
 STRICTER = 0.05
+# A threshold that no pair reaches.
+NOBODY = 2.0
 # A block that would make more pairs than this is split.
 BLOCK_PAIRS = 20_000
 # Pairs a rule may make: so many, and on larger registers so many per record of either side.
 RULE_PAIRS, RULE_PAIRS_PER_RECORD = 2_000_000, 1
+# Numbers of blocks, (v,).
+Blocks = NDArray[np.int32]
 
 
 class _OverViews(BaseIndexAlgorithm):
@@ -75,30 +80,71 @@ class EqualKeys(_OverViews):
     ) -> None:  # fmt: skip
         super().__init__(a, b)
         self._keys, self._limit = keys, limit
-        self._budget = _rule_pairs(len(a.entity) + len(b.entity)) if budget is None else budget
-        self._splits = tuple(name for name in _codes(a) if name not in keys) if splits is None else splits
+        self._budget = rule_pairs(len(a.entity) + len(b.entity)) if budget is None else budget
+        self._splits = tuple(name for name in code_columns(a) if name not in keys) if splits is None else splits
         self.skipped_pairs = 0
 
     def pairs(self) -> tuple[Index, Index]:
         """Pairs within blocks, none of which is made before the sizes of all are known."""
-        sides = [_Rows.present(side, self._keys) for side in (self._a, self._b)]
-        left, right = [], []
-        budget = self._budget
-        for split in (*self._splits, None):
-            blocks = _Blocks(*sides)
-            kept = blocks.smallest(self._limit, budget)
-            ia, ib = blocks.pairs(kept)
-            left.append(ia)
-            right.append(ib)
-            budget -= len(ia)
-            if kept.all() or split is None:
-                self.skipped_pairs = int(blocks.predicted[~kept].sum())
-                break
-            sides = [rows.split(side, split) for rows, side in zip(blocks.rest(kept), (self._a, self._b), strict=True)]
-        return np.concatenate(left), np.concatenate(right)
+        plan = planned(self._a, self._b, self._keys, self._limit, self._budget, self._splits)
+        self.skipped_pairs = plan.skipped
+        return pairs_in(plan.left, plan.right, 1, len(plan.predicted) + 1)
 
 
-def _codes(side: Views) -> Iterable[str]:
+@dataclass(frozen=True)
+class Plan:
+    """The blocks of one rule, numbered from 1, before a pair of them is made.
+
+    left, right: per view of either side its block, 0 for none, (v,) each; predicted (k,): how many pairs each block
+    makes; skipped: pairs of blocks that were too large.
+    """
+
+    left: Blocks
+    right: Blocks
+    predicted: Index
+    skipped: int = 0
+
+
+def planned(
+    a: Views, b: Views, keys: tuple[str, ...], limit: int, budget: int, splits: tuple[str, ...]
+) -> Plan:  # fmt: skip
+    """Blocks of views that agree on all of `keys`; what is too large is split by one of `splits` after the other."""
+    of = [np.zeros(len(side.entity), dtype=np.int32) for side in (a, b)]
+    sides = [_Rows.present(side, keys) for side in (a, b)]
+    predicted, skipped = [np.zeros(0, dtype=np.int64)], 0
+    for split in (*splits, None):
+        blocks = _Shared(*sides)
+        kept = blocks.smallest(limit, budget)
+        blocks.number(kept, 1 + sum(map(len, predicted)), of)
+        predicted.append(blocks.predicted[kept])
+        budget -= int(predicted[-1].sum())
+        if kept.all() or split is None:
+            skipped = int(blocks.predicted[~kept].sum())
+            break
+        sides = [rows.split(side, split) for rows, side in zip(blocks.rest(kept), (a, b), strict=True)]
+    return Plan(of[0], of[1], np.concatenate(predicted), skipped)
+
+
+def planned_by_number(a: Views, b: Views) -> Plan:
+    """Blocks of views with one number; a number that a whole register shares makes one block, whatever its size."""
+    of = [np.zeros(len(side.entity), dtype=np.int32) for side in (a, b)]
+    blocks = _Shared(*(_Rows.numbered(side) for side in (a, b)))
+    blocks.number(np.ones(len(blocks.predicted), dtype=bool), 1, of)
+    return Plan(of[0], of[1], blocks.predicted)
+
+
+def pairs_in(left: Blocks, right: Blocks, first: int, last: int, part: slice = slice(None)) -> tuple[Index, Index]:
+    """Pairs of views in the blocks from `first` up to `last`, which is not included; part: of the left views only some."""
+    rows = []
+    for of, some in ((left, part), (right, slice(None))):
+        here = np.flatnonzero((of >= first) & (of < last))
+        here = here[np.argsort(of[here], kind="stable")][some]
+        rows.append(_Rows(here, of[here]))
+    blocks = _Shared(*rows)
+    return blocks.pairs()
+
+
+def code_columns(side: Views) -> Iterable[str]:
     """Columns of single codes: those of fields that have no filter."""
     return (name for name in side.words if name.endswith("_h") and f"{name[:-2]}_f" not in side.words)
 
@@ -108,7 +154,7 @@ class _Rows:
     """Rows of one side that still are to be paired, with the value that those of a block share, sorted by it."""
 
     rows: Index
-    value: NDArray[np.uint64]
+    value: NDArray[Any]
 
     @classmethod
     def present(cls, side: Views, keys: tuple[str, ...]) -> _Rows:
@@ -138,17 +184,16 @@ class _Rows:
         return _Rows(self.rows[order], self.value[order])
 
 
-class _Blocks:
+class _Shared:
     """Blocks of rows with one value on both sides, and how many pairs each would make (`predicted`)."""
 
     def __init__(self, a: _Rows, b: _Rows) -> None:
-        self._a, self._b = a, b
+        self._sides = (a, b)
         first_a, first_b = (np.flatnonzero(np.r_[True, s.value[1:] != s.value[:-1]][: len(s.value)]) for s in (a, b))
         _, in_a, in_b = np.intersect1d(a.value[first_a], b.value[first_b], assume_unique=True, return_indices=True)
-        self._start_a, self._start_b = first_a[in_a], first_b[in_b]
-        self._count_a = np.diff(np.r_[first_a, len(a.rows)])[in_a]
-        self._count_b = np.diff(np.r_[first_b, len(b.rows)])[in_b]
-        self.predicted = self._count_a * self._count_b
+        self._starts = (first_a[in_a], first_b[in_b])
+        self._counts = (np.diff(np.r_[first_a, len(a.rows)])[in_a], np.diff(np.r_[first_b, len(b.rows)])[in_b])
+        self.predicted = self._counts[0] * self._counts[1]
 
     def smallest(self, limit: int, budget: int) -> NDArray[np.bool_]:
         """Which blocks are within the limit and, smallest first, within the budget."""
@@ -158,21 +203,30 @@ class _Blocks:
         kept: NDArray[np.bool_] = fits & (self.predicted <= limit)
         return kept
 
-    def pairs(self, kept: NDArray[np.bool_]) -> tuple[Index, Index]:
-        """All pairs of the blocks that are kept."""
-        a, b = self._a.rows, self._b.rows
-        ends = (self._start_a[kept], self._count_a[kept], self._start_b[kept], self._count_b[kept])
-        left, right = _spread(a, b, *ends, int(self.predicted[kept].sum()))
+    def number(self, kept: NDArray[np.bool_], first: int, of: list[Blocks]) -> None:
+        """Write the numbers of the blocks that are kept, from `first` on, to their rows of either side."""
+        numbers = np.arange(first, first + int(kept.sum()), dtype=np.int32)
+        for side, count, places, mine in zip(self._sides, self._counts, self._places(kept), of, strict=True):
+            mine[side.rows[places]] = np.repeat(numbers, count[kept])
+
+    def pairs(self) -> tuple[Index, Index]:
+        """All pairs of all blocks."""
+        (a, b), (start_a, start_b), (count_a, count_b) = self._sides, self._starts, self._counts
+        left, right = _spread(a.rows, b.rows, start_a, count_a, start_b, count_b, int(self.predicted.sum()))
         return left, right
 
-    def rest(self, kept: NDArray[np.bool_]) -> tuple[_Rows, _Rows]:
+    def rest(self, kept: NDArray[np.bool_]) -> list[_Rows]:
         """The rows of the other blocks, left and right."""
-        sides = []
-        for side, start, count in ((self._a, self._start_a, self._count_a), (self._b, self._start_b, self._count_b)):
-            places = np.repeat(start[~kept] - np.r_[0, np.cumsum(count[~kept])[:-1]][: (~kept).sum()], count[~kept])
-            places += np.arange(len(places))
-            sides.append(_Rows(side.rows[places], side.value[places]))
-        return sides[0], sides[1]
+        found = zip(self._sides, self._places(~kept), strict=True)
+        return [_Rows(side.rows[places], side.value[places]) for side, places in found]
+
+    def _places(self, some: NDArray[np.bool_]) -> list[Index]:
+        """Where the rows of some blocks are, one block after the other, on either side."""
+        out = []
+        for start, count in zip(self._starts, self._counts, strict=True):
+            places = np.repeat(start[some] - np.r_[0, np.cumsum(count[some])[:-1]][: some.sum()], count[some])
+            out.append(places + np.arange(len(places)))
+        return out
 
 
 @njit(nogil=True, cache=True)
@@ -206,24 +260,31 @@ class SimilarRecords(_OverViews):
 
 
 def similar_pairs(left: Words, right: Words, threshold: float, budget: int | None = None) -> tuple[float, Index, Index]:
-    """A threshold, and all pairs of filters that reach it: exact, over all pairs.
+    """The threshold of `affordable`, and all pairs of filters that reach it: exact, over all pairs."""
+    reached = affordable(left, right, threshold, budget)
+    if reached > 1:
+        return 1.0, np.zeros(0, np.int64), np.zeros(0, np.int64)
+    return reached, *dice_pairs(left, right, reached)
 
-    Where that would be more pairs than `budget` (everybody has the same names), the threshold rises from the one asked
-    for until it is not; where even equal filters are too many, none is returned.
+
+def affordable(left: Words, right: Words, threshold: float, budget: int | None = None) -> float:
+    """The Dice from `threshold` on that no more pairs than `budget` are expected to reach (everybody may have the same
+    names); above 1 where even equal filters are too many.
     """
-    most = _rule_pairs(len(left) + len(right)) if budget is None else budget
-    while (expected := expected_pairs(left, right, threshold)) > most and threshold < 1:
+    most = rule_pairs(len(left) + len(right)) if budget is None else budget
+    while expected_pairs(left, right, threshold) > most:
+        if threshold >= 1:
+            return NOBODY
         threshold = min(round(threshold + STRICTER, 2), 1.0)
-    if expected > most:
-        return threshold, np.zeros(0, np.int64), np.zeros(0, np.int64)
-    return threshold, *dice_pairs(left, right, threshold)
+    return threshold
 
 
-def _rule_pairs(records: int) -> int:
+def rule_pairs(records: int) -> int:
+    """How many pairs one rule may make."""
     return max(RULE_PAIRS, RULE_PAIRS_PER_RECORD * records)
 
 
 def same_subject(a: Views, b: Views) -> tuple[Index, Index]:
     """Pairs of views with the same pseudonym; a number that a whole register shares still gives only these pairs."""
-    blocks = _Blocks(*(_Rows.numbered(side) for side in (a, b)))
-    return blocks.pairs(np.ones(len(blocks.predicted), dtype=bool))
+    plan = planned_by_number(a, b)
+    return pairs_in(plan.left, plan.right, 1, len(plan.predicted) + 1)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from linkage.compared import given_for, levels_of, pairs_table
 from linkage.decoys import decoys_of
 from linkage.evaluate import DRAWS, Blind, Strangers, as_dict, strangers_linked, together
-from linkage.evidence import PART, Built, build
+from linkage.evidence import Built, build
 from linkage.fields import Scheme
 from linkage.judged import (
     NOTHING,
@@ -39,6 +39,7 @@ from linkage.model import (
     weights,
 )
 from linkage.patterns import Evidence
+from linkage.proposed import PART
 from linkage.records import by_records
 from linkage.resolve import NEVER_COMPARED
 from linkage.tail import LOWEST, missed_links
