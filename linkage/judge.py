@@ -12,6 +12,7 @@ from linkage.compared import given_for, levels_of, pairs_table
 from linkage.decoys import decoys_of
 from linkage.evaluate import DRAWS, Blind, Strangers, as_dict, strangers_linked, together
 from linkage.evidence import Built, build
+from linkage.expectation import one_to_one
 from linkage.fields import Scheme
 from linkage.judged import (
     NOTHING,
@@ -30,9 +31,8 @@ from linkage.judged import (
 )
 from linkage.model import (
     LevelClassifier,
-    Odds,
     Parameters,
-    one_to_one,
+    odds_under,
     posteriors,
     prior_bits,
     total_bits,
@@ -66,7 +66,7 @@ def by_fields(views: dict[str, Views], scheme: Scheme, rules: Rules, sure: Index
     evidence = built.evidence
     if not len(evidence):
         return NOTHING
-    model = LevelClassifier(evidence)
+    model = LevelClassifier(evidence, engine)
     model.kernel.learn()
     parameters = model.kernel.parameters
     bits = total_bits(evidence, parameters)
@@ -194,7 +194,7 @@ def _blind(evidence: Evidence, fitted: Parameters, by_number: Flags, rules: Rule
     """
     if not by_number.any():
         return [Blind(0, 0, 0) for _ in evidence.groups]
-    odds = Odds.under(evidence, fitted)
+    odds = odds_under(evidence, fitted)
     out = []
     for place, group in enumerate(evidence.groups):
         rows = evidence.rows(place)

@@ -102,7 +102,7 @@ def link(
         judged, entities, clerical = after.judged, after.entities, after.quality
         review = review.filter(pc.invert(pc.is_in(review["pair"], value_set=verdicts["pair"].combine_chunks())))
     edges = _edges(judged, parameters.threshold, sure)
-    weights = weights_of(entities, edges, judged.left, judged.right, judged.weight, judged.absent)
+    weights = weights_of(entities, edges, judged.left, judged.right, judged.weight, judged.absent, engine)
     persons = resolve(edges, entities, weights)
     ids = person_ids(persons.cluster, entities, highest)
     counts = {"deterministic_links": len(sure), "conflicts": len(conflicts), "cut_links": int(persons.cut.sum())}

@@ -16,22 +16,19 @@ What is added to recordlinkage's ECM, and why (plain ECM finds a wrong class on 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
-from numba import njit
 from numpy.typing import NDArray
 from recordlinkage.algorithms.nb_sklearn import ECM
 from recordlinkage.classifiers import ECMClassifier
 from sklearn.preprocessing import LabelBinarizer
 
 from linkage.compare import Bits
+from linkage.expectation import Expectation, Odds, one_to_one
 from linkage.patterns import Columns, Evidence, Group, bounded, by_value
-from linkage.views import Codes
-from schemas.engine import WORKERS
+from schemas.engine import Engine, LocalEngine
 
 # Winkler's starting point for exact agreement among matches, and the prior strength per level (Jeffreys).
 START_M = 0.9
@@ -40,8 +37,7 @@ PRIOR = 0.5
 START_SHARE = 0.5
 MAX_ROUNDS = 200
 TOLERANCE = 1e-6
-# Odds beyond 2^200 are certain; the clip keeps them finite.
-MAX_BITS = 200.0
+LOCAL = LocalEngine()
 
 
 @dataclass(frozen=True)
@@ -103,103 +99,27 @@ def weights(
     return np.column_stack([log_m - log_u, alike])
 
 
-@dataclass(frozen=True)
-class Odds:
-    """What the parameters make of each pattern (p,): bits = free - max(bound + frequency, floor)."""
-
-    free: Bits
-    bound: Bits
-    floor: Bits
-
-    @classmethod
-    def under(cls, evidence: Evidence, parameters: Parameters) -> Odds:
-        """Those of the patterns of the evidence."""
-        few = evidence.patterns
-        log_m, log_u, free = (np.zeros(len(few.group)) for _ in range(3))
-        limited = set(bounded(evidence.columns))
-        by_frequency = few.by_frequency(evidence.columns)
-        for column in range(len(evidence.columns)):
-            m, u = (np.log2(np.stack([row[column] for row in rows])) for rows in (parameters.m, parameters.u))
-            level = few.levels[:, column]
-            log_m += m[few.group, level]
-            own = np.where(by_frequency[:, column], 0.0, u[few.group, level])
-            if column in limited:
-                log_u += own
-            else:
-                free += own
-        return cls(log_m - free + prior_bits(parameters)[few.group], log_u, few.floor)
-
-    def bits(self, of: Codes, frequency: Bits) -> Bits:
-        """Posterior log2 odds of pairs by themselves, shape (n,), finite."""
-        out: Bits = _bits(of, frequency, self.free, self.bound, self.floor)
-        return out
+def odds_under(evidence: Evidence, parameters: Parameters) -> Odds:
+    """What the parameters make of the patterns of the evidence."""
+    few = evidence.patterns
+    log_m, log_u, free = (np.zeros(len(few.group)) for _ in range(3))
+    limited = set(bounded(evidence.columns))
+    by_frequency = few.by_frequency(evidence.columns)
+    for column in range(len(evidence.columns)):
+        m, u = (np.log2(np.stack([row[column] for row in rows])) for rows in (parameters.m, parameters.u))
+        level = few.levels[:, column]
+        log_m += m[few.group, level]
+        own = np.where(by_frequency[:, column], 0.0, u[few.group, level])
+        if column in limited:
+            log_u += own
+        else:
+            free += own
+    return Odds(log_m - free + prior_bits(parameters)[few.group], log_u, few.floor)
 
 
 def total_bits(evidence: Evidence, parameters: Parameters) -> Bits:
     """Posterior log2 odds of each pair by itself, shape (n,), finite; the sum of `weights` and the prior."""
-    return Odds.under(evidence, parameters).bits(evidence.of, evidence.frequency)
-
-
-@njit(nogil=True, cache=True)
-def _bits(of: Codes, frequency: Bits, free: Bits, bound: Bits, floor: Bits) -> Bits:
-    out = np.empty(len(of))
-    for p in range(len(of)):
-        pattern = of[p]
-        value = free[pattern] - max(bound[pattern] + frequency[p], floor[pattern])
-        out[p] = min(max(value, -MAX_BITS), MAX_BITS)
-    return out
-
-
-def one_to_one(bits: Bits, left: Codes, right: Codes, group: Group) -> Bits:
-    """Posteriors of the pairs of one group when a record has at most one partner: o / (1 + row sum + column sum), own o
-    once.
-    """
-    odds = np.exp2(bits)
-    # A left record has one partner when the right register has one row per person, and the other way round.
-    _normalise(odds, left, right, group.unique_right, group.unique_left)
-    return odds
-
-
-@njit(nogil=True, cache=True)
-def _normalise(odds: Bits, left: Codes, right: Codes, by_left: bool, by_right: bool) -> None:
-    if len(odds) == 0:
-        return
-    # Entity codes of a group are those of two registers: sums start at the smallest.
-    first_left, first_right = left.min(), right.min()
-    of_left, of_right = np.zeros(left.max() - first_left + 1), np.zeros(right.max() - first_right + 1)
-    for p in range(len(odds)):
-        of_left[left[p] - first_left] += odds[p]
-        of_right[right[p] - first_right] += odds[p]
-    for p in range(len(odds)):
-        own, rivals = odds[p], 0.0
-        if by_left:
-            rivals += of_left[left[p] - first_left] - own
-        if by_right:
-            rivals += of_right[right[p] - first_right] - own
-        odds[p] = own / (1 + own + rivals)
-
-
-def expected(evidence: Evidence, parameters: Parameters) -> Bits:
-    """The E-step: how many pairs of each pattern are expected to be matches (p,).
-
-    Group by group, two at a time; a group's posteriors are dropped before another's are made.
-    """
-    odds = Odds.under(evidence, parameters)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        parts = list(pool.map(partial(_mass, evidence, odds), range(len(evidence.groups))))
-    mass: Bits = np.sum(parts, axis=0)
-    return mass
-
-
-def _mass(evidence: Evidence, odds: Odds, place: int) -> Bits:
-    rows = evidence.rows(place)
-    posterior = one_to_one(
-        odds.bits(evidence.of[rows], evidence.frequency[rows]),
-        evidence.left[rows],
-        evidence.right[rows],
-        evidence.groups[place],
-    )
-    return np.bincount(evidence.of[rows], weights=posterior, minlength=len(evidence.patterns.group)).astype(np.float64)
+    return odds_under(evidence, parameters).bits(evidence.of, evidence.frequency)
 
 
 def posteriors(evidence: Evidence, bits: Bits) -> Bits:
@@ -214,9 +134,9 @@ def posteriors(evidence: Evidence, bits: Bits) -> Bits:
 class LevelECM(ECM):
     """recordlinkage's ECM kernel with levels, term frequencies and one-to-one posteriors."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, engine: Engine = LOCAL) -> None:
         super().__init__(init="levels", max_iter=MAX_ROUNDS, binarize=None, atol=TOLERANCE)
-        self._evidence = evidence
+        self._evidence, self._engine = evidence, engine
         self.refused = ""
         self.rounds = 0
 
@@ -238,8 +158,9 @@ class LevelECM(ECM):
         return self
 
     def _iterate(self, current: Parameters) -> Parameters:
+        expectation = Expectation(self._evidence, self._engine)
         for self.rounds in range(1, MAX_ROUNDS + 1):
-            following = maximise(self._evidence, expected(self._evidence, current))
+            following = maximise(self._evidence, expectation.mass(odds_under(self._evidence, current)))
             step = max(np.abs(new - old).max() for new, old in zip(_flat(following), _flat(current), strict=True))
             current = following
             if step < TOLERANCE:
@@ -308,10 +229,10 @@ def degenerate(evidence: Evidence, parameters: Parameters) -> str:
 class LevelClassifier(ECMClassifier):
     """recordlinkage's `ECMClassifier` with the kernel above; `prob` gives one-to-one posteriors of the evidence."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, engine: Engine = LOCAL) -> None:
         super().__init__()
         self._evidence = evidence
-        self.kernel = LevelECM(evidence)
+        self.kernel = LevelECM(evidence, engine)
 
     def frame(self) -> pd.DataFrame:
         """The levels as the comparison vectors that `fit` and `prob` take, indexed by pairs of entities."""

@@ -120,6 +120,12 @@ def found(a: Views, b: Views, search: Search, given: Tables, engine: Engine) -> 
     given: what comparing shares (`compared.given_for`), with `gains` where the best spelling is asked for. Where a is b,
     each pair of its records once.
     """
+    pairs, groups = proposed(a, b, search, engine)
+    return engine.grouped(COMPARE, {"pairs": pairs}, "range", groups, given)
+
+
+def proposed(a: Views, b: Views, search: Search, engine: Engine) -> tuple[Parts, int]:
+    """The pairs of the search (PROPOSED), each once, and the number of ranges of left records that they are in."""
     plans = _plans(a, b, search, engine)
     threshold, expected = _alike(a, b, search)
     predicted = sum(int(plan.predicted.sum()) for plan in plans) + expected
@@ -132,8 +138,7 @@ def found(a: Views, b: Views, search: Search, given: Tables, engine: Engine) -> 
         for name, side in (("left", a), ("right", b))
     }
     pieces = engine.parts(_pieces(a, b, plans, similar=threshold <= 1))
-    pairs = engine.map(MAKE_PAIRS, pieces, numbers | {"about": about})
-    return engine.grouped(COMPARE, {"pairs": pairs}, "range", groups, given)
+    return engine.map(MAKE_PAIRS, pieces, numbers | {"about": about}), groups
 
 
 def _plans(a: Views, b: Views, search: Search, engine: Engine) -> list[Plan]:

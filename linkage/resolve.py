@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from linkage.views import Codes, Index
+from schemas.engine import Engine, LocalEngine, Step, Tables
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -33,6 +35,9 @@ SINGLE, PROBABLE, BY_NUMBER = 0, 1, 2
 NO_PERSON = -1
 # Entity codes are below 2^31: two of them are one key, in order of the first.
 _LEFT = 32
+# Links of a part whose ways are contracted; fewer are one graph at once.
+EDGES_PART = 1_000_000
+LOCAL = LocalEngine()
 
 
 def pair_keys(left: Codes, right: Codes) -> Index:
@@ -96,21 +101,51 @@ class Persons:
     cut: Flags
 
 
-def components(entities: Entities, edges: Edges) -> Index:
-    """A number per entity (e,) that entities share which hang together, by links or as one person of earlier runs."""
+def components(entities: Entities, edges: Edges, engine: Engine = LOCAL) -> Index:
+    """A number per entity (e,) that entities share which hang together, by links or as one person of earlier runs.
+
+    Parts of the links are contracted where they are: of all ways between its entities a part keeps one.
+    """
     earlier = np.flatnonzero(entities.known != NO_PERSON)
     _, first, person = np.unique(entities.known[earlier], return_index=True, return_inverse=True)
-    ends = np.concatenate([edges.left, earlier]), np.concatenate([edges.right, earlier[first][person]])
+    left, right = np.concatenate([edges.left, earlier]), np.concatenate([edges.right, earlier[first][person]])
     size = len(entities.known)
-    found: Index = connected_components(coo_matrix((np.ones(len(ends[0])), ends), shape=(size, size)), directed=False)[
-        1
-    ]
+    if len(left) > EDGES_PART:
+        slices = (slice(first, first + EDGES_PART) for first in range(0, len(left), EDGES_PART))
+        parts = engine.parts(_links(left[some], right[some]) for some in slices)
+        kept = pa.concat_tables(engine.map(CONTRACT, parts))
+        left, right = (kept.column(name).to_numpy() for name in ("left", "right"))
+    found: Index = connected_components(_graph(left, right, size), directed=False)[1]
     return found
 
 
-def weights_of(entities: Entities, edges: Edges, left: Codes, right: Codes, bits: Floats, absent: float) -> Weights:
+def contract(part: pa.Table, given: Tables) -> pa.Table:
+    """The kernel: links -> as few as join the same entities, each to the smallest one that it hangs together with."""
+    left, right = (part.column(name).to_numpy() for name in ("left", "right"))
+    names, codes = np.unique(np.concatenate([left, right]), return_inverse=True)
+    component = connected_components(_graph(codes[: len(left)], codes[len(left) :], len(names)), directed=False)[1]
+    _, smallest = np.unique(component, return_index=True)
+    own = names[smallest][component]
+    return _links(own[own != names], names[own != names])
+
+
+def _graph(left: Index, right: Index, size: int) -> coo_matrix:
+    return coo_matrix((np.ones(len(left)), (left, right)), shape=(size, size))
+
+
+def _links(left: Index, right: Index) -> pa.Table:
+    return pa.table([pa.array(left), pa.array(right)], schema=LINKS)
+
+
+LINKS = pa.schema([("left", pa.int64()), ("right", pa.int64())])
+CONTRACT = Step("components", contract, LINKS)
+
+
+def weights_of(
+    entities: Entities, edges: Edges, left: Codes, right: Codes, bits: Floats, absent: float, engine: Engine = LOCAL
+) -> Weights:
     """The weights of those of the pairs (left, right) that hang together, which are all that `resolve` asks for."""
-    component = components(entities, edges)
+    component = components(entities, edges, engine)
     # Two records that are linked to nobody else bring no other pair together.
     kept = np.flatnonzero((component[left] == component[right]) & (np.bincount(component) > 2)[component[left]])
     keys = pair_keys(left[kept], right[kept])

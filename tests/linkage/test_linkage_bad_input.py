@@ -9,10 +9,11 @@ import pytest
 
 from benchmarks.link.whole import skewed
 from linkage.encode import encode_registers
-from linkage.evidence import blocking_keys, candidates, ends
+from linkage.evidence import blocking_keys, candidates
 from linkage.index import EqualKeys
 from linkage.keys import StudyKeys
 from linkage.link import LinkParameters, link, links_file
+from linkage.proposed import proposed
 from linkage.views import load_views
 from schemas.engine import NOTHING_GIVEN, LocalEngine
 from schemas.errors import InputRefused
@@ -138,7 +139,9 @@ def test_a_register_of_namesakes_born_on_1_january_is_bounded(monkeypatch):
     monkeypatch.setattr("linkage.index.RULE_PAIRS", 20_000)
     scheme = LinkParameters().scheme
     views = load_views({name: skewed(3_000, seed) for seed, name in enumerate(("A", "B"))}, scheme)
-    left, right = ends(candidates(views["A"], views["B"], scheme), views["B"])
+    parts, _ = proposed(views["A"], views["B"], candidates(scheme, views["A"], views["B"]), LocalEngine())
+    pairs = pa.concat_tables(parts)
+    left, right = (pairs[side].to_numpy() for side in ("left", "right"))
     rules = len(list(blocking_keys(scheme))) + 1
     assert 0 < len(left) <= rules * 20_000
     # Who agrees on everything, bit for bit, and has few namesakes is still found.
@@ -151,17 +154,17 @@ def test_a_register_of_namesakes_born_on_1_january_is_bounded(monkeypatch):
 
 
 class _Counting(LocalEngine):
-    """Counts the pairs of every step."""
+    """Counts the pairs that are compared, which meet by left record."""
 
     def __init__(self) -> None:
         super().__init__()
         self.pairs: list[int] = []
 
-    def map(self, step, parts, given=NOTHING_GIVEN):
-        """One part out per part in, and their rows noted."""
-        held = list(parts)
+    def grouped(self, step, tables, key, groups, given=NOTHING_GIVEN):
+        """One part out per group, and the rows noted."""
+        held = list(tables["pairs"])
         self.pairs.append(sum(part.num_rows for part in held))
-        return super().map(step, self.parts(held), given)
+        return super().grouped(step, {"pairs": self.parts(held)}, key, groups, given)
 
 
 def test_skewed_registers_link_end_to_end_within_what_was_predicted(monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkage import evidence
+from linkage import evidence, proposed
 from linkage.compared import HOPELESS, best_of, gains_table
 from linkage.encode import encode_registers
 from linkage.fields import REGISTER
@@ -147,24 +146,57 @@ def test_equal_encodings_beyond_the_budget_are_no_candidates():
     assert len(SimilarRecords(a, b, 0.7, 10_000).pairs()[0]) == 10_000
 
 
-@given(
-    st.lists(st.integers(0, 8), min_size=1, max_size=12).map(sorted),
-    st.lists(st.tuples(st.integers(0, 11), st.integers(0, 4)), unique=True, max_size=60),
-    st.integers(1, 20),
-)
-def test_parts_cover_all_and_divide_no_record(entities, pairs, size):
-    """Views of `entities` with five views of the other side."""
-    a, b = _views("A", [(1, 1, 1)] * len(entities)), _views("B", [(1, 1, 1)] * 5)
-    a = replace(a, entity=np.unique(entities, return_inverse=True)[1])
-    found = np.array(sorted(i * 5 + j for i, j in pairs if i < len(entities)), dtype=np.int64)
+@given(st.lists(st.integers(1, 60), max_size=40), st.integers(1, 25))
+def test_pieces_hold_every_block_once_and_no_more_than_a_part(predicted, size):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evidence, "PART", size)
-        parts = list(evidence.cut(found, a, b))
-    assert [place for part in parts for place in range(part.start, part.stop)] == list(range(len(found)))
-    whose = [a.entity[found[part] // 5] for part in parts]
-    for one, two in itertools.pairwise(whose):
-        assert one[-1] != two[0]
-        assert len(one) <= size or len(set(one)) == 1
+        patch.setattr(proposed, "PART", size)
+        pieces = list(proposed.cut_blocks(np.array(predicted, dtype=np.int64)))
+    held = [block for first, last, part, _ in pieces for block in range(first, last) if part == 0]
+    assert held == list(range(1, len(predicted) + 1))
+    for first, last, part, parts in pieces:
+        pairs = sum(predicted[first - 1 : last - 1])
+        assert pairs <= size if parts == 1 else last == first + 1
+        assert (parts - 1) * size < pairs <= parts * size
+        assert part < parts
+
+
+@settings(max_examples=100, deadline=None)
+@given(a=CODES, b=CODES, numbers=st.lists(st.integers(-1, 2), min_size=60, max_size=60), part=st.integers(1, 40))
+def test_every_pair_of_any_rule_is_proposed_once_by_left_record(a, b, numbers, part):
+    """Against the rules themselves; a record is two views, and pieces are as small as they like."""
+    left = replace(_views("A", a), subject=np.array(numbers[: len(a)], dtype=np.int64), entity=np.arange(len(a)) // 2)
+    right = replace(_views("B", b), subject=np.array(numbers[-len(b) :] if b else [], dtype=np.int64))
+    left = replace(left, records=pa.nulls(-(-len(a) // 2), pa.binary(32)))
+    keys = (("name_t",), ("sex_h", "land_h"))
+    wanted = {(i, j) for places in ((0,), (1, 2)) for i, j in _equal(a, b, places)}
+    wanted |= {(i, j) for i in range(len(a)) for j in range(len(b)) if left.subject[i] == right.subject[j] >= 0}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proposed, "PART", part)
+        found, groups = proposed.proposed(left, right, proposed.Search(keys, by_number=True), LocalEngine())
+        table = pa.concat_tables(found)
+    pairs = list(zip(table["left"].to_pylist(), table["right"].to_pylist(), strict=True))
+    assert sorted(pairs) == sorted(wanted)
+    ranges = dict(zip(left.entity[table["left"].to_numpy()].tolist(), table["range"].to_pylist(), strict=True))
+    assert [ranges[entity] for entity in sorted(ranges)] == sorted(ranges.values())
+    assert all(0 <= place < groups for place in ranges.values())
+
+
+def test_likeness_is_asked_of_pairs_that_no_block_holds():
+    """Two crowds of three; half of them share a code as well."""
+    a, b = _alike("A", 2, 3, 2), _alike("B", 2, 3, 3)
+    for side in (a, b):
+        side.words["sex_h"] = np.array([[7], [0], [7], [0], [7], [0]], dtype=np.uint64)
+    search = proposed.Search((("sex_h",),), alike=("record_f",), threshold=0.7)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proposed, "KERNEL_PART", 12)
+        found, _ = proposed.proposed(a, b, search, LocalEngine())
+        parts = list(found)
+    pairs = [pair for part in parts for pair in zip(part["left"].to_pylist(), part["right"].to_pylist(), strict=True)]
+    alike = {(i, j) for i in range(6) for j in range(6) if i // 3 == j // 3}
+    coded = {(i, j) for i in (0, 2, 4) for j in (0, 2, 4)}
+    assert len(parts) == 1 + 3
+    assert sorted(pairs) == sorted(alike | coded)
+    assert {(x, y) for x, y in zip(parts[0]["left"].to_pylist(), parts[0]["right"].to_pylist(), strict=True)} == coded
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +215,7 @@ def _same(one, two):
 def test_parts_on_any_number_of_threads_give_the_evidence_of_one(views, monkeypatch, workers):
     monkeypatch.setattr(evidence, "FULL_PAIRS", 100)
     whole = evidence.build(views, REGISTER, frozenset({"IND"}), frozenset(), LocalEngine(1)).evidence
-    monkeypatch.setattr(evidence, "PART", 37)
+    monkeypatch.setattr(proposed, "PART", 37)
     parts = evidence.build(views, REGISTER, frozenset({"IND"}), frozenset(), LocalEngine(workers)).evidence
     assert len(whole.left) > 500
     assert _same(whole, parts)

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from linkage import expectation
 from linkage.compared import given_for, levels_of, pairs_table
 from linkage.encode import encode_registers
 from linkage.evidence import build
+from linkage.expectation import Expectation
 from linkage.fields import REGISTER
 from linkage.judged import register_pairs
 from linkage.keys import StudyKeys
@@ -17,8 +19,8 @@ from linkage.model import (
     LevelClassifier,
     LevelECM,
     degenerate,
-    expected,
     maximise,
+    odds_under,
     posteriors,
     start,
     total_bits,
@@ -78,18 +80,24 @@ def test_one_to_one_is_its_formula(evidence):
 
 
 def test_matches_are_expected_per_pattern_as_pair_by_pair(evidence, fitted):
-    """The E-step in two threads against posteriors added up one by one."""
+    """The E-step against posteriors added up one by one; in parts it is the same but for the order of sums."""
     parameters = fitted.kernel.parameters
+    odds = odds_under(evidence, parameters)
     mass = np.zeros(len(evidence.patterns.group))
     for pattern, posterior in zip(evidence.of, posteriors(evidence, total_bits(evidence, parameters)), strict=True):
         mass[pattern] += posterior
-    assert np.array_equal(expected(evidence, parameters), mass)
+    assert np.array_equal(Expectation(evidence, LocalEngine()).mass(odds), mass)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(expectation, "PART", 50)
+        in_parts = [Expectation(evidence, LocalEngine(workers)).mass(odds) for workers in (1, 3)]
+    assert np.array_equal(*in_parts)
+    assert in_parts[0] == pytest.approx(mass, rel=1e-9)
 
 
 def test_em_rises_from_its_start_and_stops(evidence, fitted):
     """The fitted parameters are a fixed point of the M-step."""
     parameters = fitted.kernel.parameters
-    again = maximise(evidence, expected(evidence, parameters))
+    again = maximise(evidence, Expectation(evidence, LocalEngine()).mass(odds_under(evidence, parameters)))
     for place in range(len(evidence.groups)):
         for new, old in zip(again.m[place], parameters.m[place], strict=True):
             assert np.abs(new - old).max() < 1e-4

@@ -79,6 +79,16 @@ def test_what_hangs_together_is_resolved_apart_from_the_rest(problem):
         assert part.rule[mine].tolist() == whole.rule[mine].tolist()
 
 
+@settings(max_examples=50, deadline=None)
+@given(problems(), st.integers(1, 5))
+def test_what_hangs_together_is_the_same_in_any_parts(problem, size):
+    entities, edges, _, _ = problem
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("linkage.resolve.EDGES_PART", size)
+        in_parts = components(entities, edges)
+    assert in_parts.tolist() == components(entities, edges).tolist()
+
+
 def test_pairs_as_keys_keep_their_order_and_are_found():
     generator = np.random.Generator(np.random.PCG64(3))
     left, right = generator.integers(0, 2**31, (2, 500))
