@@ -4,8 +4,8 @@ as it is, and is an artefact called one?
     python -m benchmarks.beyond.missed [--seeds 200] [--json FILE]
 
 Registers are linked for real: encoded names, spelling slips, numbers that lack. Women and men at the IOM, who are found by name,
-are at the IND equally often; of the women at DT&V a part was taken out of the IND, so that there is a difference to find. The
-truth is the chance they were invented with.
+are at the IND equally often; of the women at DT&V a part is taken out of the IND (`women_missed`), so that there is a difference
+to find. The truth is the chance they were invented with.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from linkage.link import LinkParameters, link
 from schemas.intake import read_registers
 from schemas.study import load_study
 from schemas.synth import PRESETS, Population, synthesise
+from schemas.synth.truth import of_population
 from tabulation.comparisons import difference_interval, judge
 
 PEOPLE = 1000
 DRAWS = 50
 # Larger small registers than the reference's, so that groups are worth comparing.
-POPULATION = Population(dtv=0.3, iom=0.3, dtv_known=0.75, iom_known=0.6, dtv_iom=0.1)
-WORSE = 0.35  # of the women at DT&V, not at the IOM, the share taken out of the IND
+POPULATION = Population(dtv=0.3, iom=0.3, dtv_known=0.75, iom_known=0.6, dtv_iom=0.1, women_missed=0.35)
 STUDY = load_study("nr2015")
 KEYS = {"DTV": "d9_nummer", "IOM": "iom_nummer"}
 # Percentage of people of a register at the IND too: women less men.
-TRUTH = {"DTV": -POPULATION.dtv_known * WORSE * (1 - POPULATION.dtv_iom), "IOM": 0.0}
+TRUTH = {"DTV": of_population(POPULATION)["dtv_women_less_men"] / 100, "IOM": 0.0}
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,7 @@ def one(seed: int, folder: Path) -> dict[str, Found]:
     synthesise(folder, people=PEOPLE, seed=seed, study=STUDY, dirt=PRESETS["hard"], population=POPULATION)
     persons = _truth(folder)
     women = _women(folder, persons)
-    generator = np.random.Generator(np.random.PCG64(seed))
-    gone = {who for who in sorted(women["DTV"] - _people(persons, "IOM")) if generator.random() < WORSE}
-    _without(folder / "ind.csv", {key for (bron, key), who in persons.items() if bron == "IND" and who in gone})
-    at_ind = _people(persons, "IND") - gone
+    at_ind = _people(persons, "IND")
     encoded = encode_registers(read_registers(STUDY, folder), StudyKeys(b"k" * 32, STUDY.id), "single-site")
     links = link(encoded.linkage, LinkParameters(), None)
     drawn = list(draw_links(links, DRAWS, LinkParameters().unique, np.random.Generator(np.random.PCG64(seed))))
@@ -99,13 +96,6 @@ def _truth(folder: Path) -> dict[tuple[str, str], str]:
 def _rows(path: Path, encoding: str, separator: str = ";") -> list[dict[str, str]]:
     with path.open(encoding=encoding, newline="") as file:
         return [row for row in csv.DictReader(file, delimiter=separator) if None not in row]
-
-
-def _without(path: Path, numbers: set[str]) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    path.write_text(
-        "".join(line for line in lines if line.split(";")[0].replace(".", "") not in numbers), encoding="utf-8"
-    )
 
 
 def _counts(persons: pa.Table, register: pa.Table) -> np.ndarray:

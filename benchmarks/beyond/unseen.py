@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.beyond.report import main
 from benchmarks.rows import Row
-from schemas.synth.lists import LISTS, Lists
+from schemas.synth.lists import LISTS, LISTS_OF, Lists, withdraw
 from tabulation.unseen import HISTORIES, Unseen, estimate
 
 PEOPLE = 2500
@@ -20,11 +20,11 @@ Spoil = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 # Odds ratios of each pair of lists; 1 is independence. All of these are in the class of models.
 WITHIN: Mapping[str, Lists] = {
-    "independent lists": Lists(ind=0.5, dtv=0.2, iom=0.15),
-    "IND and DT&V attract each other": Lists(ind=0.5, dtv=0.2, iom=0.15, ind_dtv=2.7),
-    "DT&V and IOM avoid each other": Lists(ind=0.5, dtv=0.25, iom=0.2, dtv_iom=0.4),
-    "two pairs depend": Lists(ind=0.5, dtv=0.2, iom=0.15, ind_dtv=2.7, ind_iom=0.6),
-    "all pairs depend a little": Lists(ind=0.4, dtv=0.15, iom=0.12, ind_dtv=1.8, ind_iom=1.8, dtv_iom=1.8),
+    "independent lists": LISTS_OF["independent"],
+    "IND and DT&V attract each other": LISTS_OF["attracting"],
+    "DT&V and IOM avoid each other": LISTS_OF["avoiding"],
+    "two pairs depend": LISTS_OF["two-pairs"],
+    "all pairs depend a little": LISTS_OF["all-pairs"],
 }
 
 
@@ -55,13 +55,7 @@ def _join(share: float) -> Spoil:
 def _withdraw(share: float) -> Spoil:
     """Who is on the first two lists is taken off the first with this chance once the third has them too."""
 
-    def spoil(people: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        off = people.all(axis=1) & (generator.random(len(people)) < share)
-        changed = people.copy()
-        changed[off, 0] = False
-        return changed
-
-    return spoil
+    return lambda people, generator: withdraw(people, share, generator)
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ class Break:
     spoil: Spoil | None = None
 
 
-BASE = Lists(ind=0.5, dtv=0.2, iom=0.15)
+BASE = LISTS_OF["independent"]
 BROKEN: Mapping[str, Break] = {
     "nothing broken": Break((BASE,)),
     "5 % of links missed": Break((BASE,), _miss(0.05)),

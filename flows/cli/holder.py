@@ -93,11 +93,41 @@ def synth(
     dirt: Annotated[
         Literal["clean", "reference", "hard"], typer.Option(help="How dirty the registers are.")
     ] = "reference",
+    histories: Annotated[
+        Literal["steady", "changing"] | None,
+        typer.Option(
+            help="What happens to people comes at known rates: steady, or changing with the time since the moment."
+        ),
+    ] = None,
+    leaving: Annotated[
+        float, typer.Option(min=0, max=1, help="With --histories: the rate per month of leaving without a trace.")
+    ] = 0.0,
+    earlier: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of people whose first contact lies before the years of the study."),
+    ] = 0.0,
+    lists: Annotated[
+        Literal["independent", "attracting", "avoiding", "two-pairs", "all-pairs", "thin"] | None,
+        typer.Option(help="How the three registers overlap, people in none of them included."),
+    ] = None,
+    withdrawn: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of the people in all three registers taken off the IND's for that reason."
+        ),
+    ] = 0.0,
+    women_missed: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the women at DT&V alone taken out of the IND register.")
+    ] = 0.0,
 ) -> None:
     """Make synthetic registers of any size with known truth; nobody in them exists."""
     from schemas.study import load_study
-    from schemas.synth import PRESETS, synthesise
+    from schemas.synth import PRESETS, known_histories, known_population, synthesise
 
-    summary = synthesise(out, people=people, seed=seed, study=load_study(study), dirt=PRESETS[dirt])
+    made_for, what = load_study(study), known_histories(histories, leaving)
+    people_of = known_population(made_for, lists, withdrawn, women_missed, earlier, histories=what is not None)
+    summary = synthesise(
+        out, people=people, seed=seed, study=made_for, dirt=PRESETS[dirt], population=people_of, histories=what
+    )
     sizes = (f"{source} {rows} rows of {summary.people[source]} people" for source, rows in summary.rows.items())
     typer.echo(f"Synthetic registers in {out}: {', '.join(sizes)}")

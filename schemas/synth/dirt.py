@@ -32,6 +32,15 @@ class Population(Strict):
     unseen: float = _share(
         0.0, "share of the people at neither who are not in the IND register either: no register sees them"
     )
+    withdrawn: float = _share(
+        0.0, "share of the people in all three registers who are taken off the IND's because the others have them"
+    )
+    women_missed: float = _share(
+        0.0, "share of the women at DT&V, not at the IOM, who are taken out of the IND register: a difference to find"
+    )
+    earlier: float = _share(
+        0.0, "share of people whose first contact lies up to five years before the years of the study"
+    )
     dtv_twice: float = _share(0.0, "share of the people at DT&V whose process was started twice (two rows)")
     second_given: float = _share(0.30, "share of people with more than one first name (a fifteenth of them has three)")
     double_surname: float = _share(

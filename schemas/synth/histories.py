@@ -6,6 +6,9 @@ closed form. Who withdraws leaves no date in the register, as with the B8: nothi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
@@ -66,3 +69,57 @@ class Hazards(Strict):
             begin = end
         gone = what == len(self.rates)
         return np.where(gone, np.inf, np.floor(when * DAYS_PER_MONTH)), np.where(gone, -1, what)
+
+
+class Histories(Strict):
+    """What happens to everybody of a register, from the first contact to what comes first after the B8 (`schemas.synth.followed`).
+
+    reflection        share of people who begin with a reflection period; everybody else begins with a B8 application.
+    after_reflection  what comes first after it: b8, asiel, terugkeer (with the IOM), vertrek (the end of a D9 process).
+    after_b8          what comes first after the grant: b9, asiel, terugkeer, vertrek.
+    """
+
+    reflection: float = Field(default=0.6, ge=0, le=1)
+    after_reflection: Hazards
+    after_b8: Hazards
+
+    @model_validator(mode="after")
+    def _known(self) -> Histories:
+        for hazards, first in ((self.after_reflection, "b8"), (self.after_b8, "b9")):
+            if hazards.causes != (first, *EVERYWHERE):
+                raise ValueError(f"name the causes {first}, {', '.join(EVERYWHERE)}, in this order")
+        return self
+
+    def leaving(self, rate: float) -> Histories:
+        """The same with this rate per month of leaving unseen."""
+        after = {
+            name: getattr(self, name).model_copy(update={"withdrawal": rate})
+            for name in ("after_reflection", "after_b8")
+        }
+        return self.model_copy(update=after)
+
+
+EVERYWHERE = ("asiel", "terugkeer", "vertrek")
+HistoryPreset = Literal["steady", "changing"]
+HISTORIES: Mapping[HistoryPreset, Histories] = {
+    "steady": Histories(
+        after_reflection=Hazards(rates={"b8": (0.25,), "asiel": (0.02,), "terugkeer": (0.02,), "vertrek": (0.01,)}),
+        after_b8=Hazards(rates={"b9": (0.03,), "asiel": (0.008,), "terugkeer": (0.006,), "vertrek": (0.004,)}),
+    ),
+    "changing": Histories(
+        after_reflection=Hazards(
+            rates={
+                "b8": (0.35, 0.05, 0.01), "asiel": (0.01, 0.03, 0.005),
+                "terugkeer": (0.02, 0.01, 0.005), "vertrek": (0.01, 0.01, 0.005),
+            },
+            until=(3.0, 6.0),
+        ),
+        after_b8=Hazards(
+            rates={
+                "b9": (0.01, 0.05, 0.02), "asiel": (0.02, 0.01, 0.003),
+                "terugkeer": (0.002, 0.006, 0.006), "vertrek": (0.006, 0.003, 0.003),
+            },
+            until=(6.0, 18.0),
+        ),
+    ),
+}  # fmt: skip

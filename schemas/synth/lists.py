@@ -5,7 +5,9 @@ A log-linear model over who is on which of three lists: each list's chance for s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -60,6 +62,24 @@ class Lists(Strict):
             both_known=_share(cell[1, 1, 1], both),
             unseen=_share(cell[0, 0, 0], neither),
         )
+
+
+def withdraw(people: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
+    """Who is on which list (bool, people x 3) once this share of the people on all three is taken off the first for it."""
+    changed = people.copy()
+    changed[people.all(axis=1) & (generator.random(len(people)) < share), 0] = False
+    return changed
+
+
+ListPreset = Literal["independent", "attracting", "avoiding", "two-pairs", "all-pairs", "thin"]
+LISTS_OF: Mapping[ListPreset, Lists] = {
+    "independent": Lists(ind=0.5, dtv=0.2, iom=0.15),
+    "attracting": Lists(ind=0.5, dtv=0.2, iom=0.15, ind_dtv=2.7),
+    "avoiding": Lists(ind=0.5, dtv=0.25, iom=0.2, dtv_iom=0.4),
+    "two-pairs": Lists(ind=0.5, dtv=0.2, iom=0.15, ind_dtv=2.7, ind_iom=0.6),
+    "all-pairs": Lists(ind=0.4, dtv=0.15, iom=0.12, ind_dtv=1.8, ind_iom=1.8, dtv_iom=1.8),
+    "thin": Lists(ind=0.5, dtv=0.06, iom=0.05, dtv_iom=0.3),
+}
 
 
 def _share(part: float, whole: float) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from schemas.synth.dirt import Dirt, Population
+from schemas.synth.followed import Followed
+from schemas.synth.lists import withdraw
 from schemas.synth.names import Group, load_pools
 from schemas.synth.routes import ROUTES, Period
 
@@ -15,6 +18,7 @@ CHILDREN = 0.015
 ADULT_FROM, ADULT_SHAPE, ADULT_SCALE, OLDEST = 12.0, 3.2, 5.0, 80.0
 YEAR = 365.25
 DAY = np.timedelta64(1, "D")
+EARLIEST = 5 * 365
 THIRD_NAME = 1 / 15
 # Look-alikes hurt where somebody is searched for, so half of them resemble a person of DT&V or the IOM.
 LINKED_LOOKALIKES = 0.5
@@ -49,9 +53,17 @@ class People:
     in_ind: np.ndarray
     in_dtv: np.ndarray
     in_iom: np.ndarray
+    followed: Followed | None = None
 
     def __len__(self) -> int:
         return len(self.sex)
+
+    def follow(self, followed: Followed, kinds: Collection[str]) -> None:
+        """Let histories say who is in which register of these: everybody at the IND, in the others who left by their way."""
+        self.followed = followed
+        self.in_ind = np.ones(len(self), dtype=bool)
+        self.in_dtv = ~np.isnat(followed.departed) & ("dtv" in kinds)
+        self.in_iom = ~np.isnat(followed.returned) & ("iom" in kinds)
 
     def leave_no_register_empty(self, population: Population) -> None:
         """Put somebody into a register that chance left empty: intake rightly refuses a delivery without a row."""
@@ -68,11 +80,12 @@ def draw_people(rng: np.random.Generator, n: int, period: Period, population: Po
     )
     group = nationalities.group[nationality]
     sex = np.where(rng.random(n) < np.array([g.women for g in groups])[group], "V", "M").astype(object)
-    start = period.starts(rng, n)
+    start = _starts(rng, n, period, population)
     birth = _births(rng, start, population)
     weights = np.array([r.weight for r in ROUTES])
     route = rng.choice(len(ROUTES), n, p=weights / weights.sum())
     in_ind, in_dtv, in_iom = _membership(rng, group, groups, nationalities.group_share, population)
+    in_ind = _taken_out(rng, sex == "V", np.stack([in_ind, in_dtv, in_iom], axis=1), population)
     surname = rng.random((2, n))
     extras = rng.random((4, n))
     given = rng.random((4, n))
@@ -92,6 +105,25 @@ def draw_people(rng: np.random.Generator, n: int, period: Period, population: Po
     _rename_doubles(names, groups, group, sex, np.concatenate([lookalike, twin]), donor)
     sex[rng.random(n) < population.sex_unknown] = "O"
     return People(nationalities.codes[nationality], sex, birth, start, route, names, in_ind, in_dtv, in_iom)
+
+
+def _starts(rng: np.random.Generator, n: int, period: Period, population: Population) -> np.ndarray:
+    start = period.starts(rng, n)
+    if population.earlier:
+        before = rng.random(n) < population.earlier
+        start[before] = period.begin - rng.integers(1, EARLIEST, int(before.sum())) * DAY
+    return start
+
+
+def _taken_out(rng: np.random.Generator, women: np.ndarray, lists: np.ndarray, population: Population) -> np.ndarray:
+    """Who is at the IND once people were taken out of its register for a reason that another list or their sex gives."""
+    if population.withdrawn:
+        lists = withdraw(lists, population.withdrawn, rng)
+    known, at_dtv, at_iom = lists.T
+    if population.women_missed:
+        known = known & ~(women & at_dtv & ~at_iom & (rng.random(len(known)) < population.women_missed))
+    found: np.ndarray = known
+    return found
 
 
 def _births(rng: np.random.Generator, start: np.ndarray, population: Population) -> np.ndarray:

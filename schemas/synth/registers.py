@@ -20,17 +20,20 @@ from schemas.quarantine import WHOLE_ROW
 from schemas.study import Register, Study, load_study
 from schemas.synth.dirt import PRESETS, Dirt, LinkedDirt, Population, RowDirt
 from schemas.synth.flaws import Flaw, break_rows, flaws_of
+from schemas.synth.followed import follow
+from schemas.synth.histories import Histories
 from schemas.synth.numbers import MAX_PEOPLE, Numbers
 from schemas.synth.people import draw_people
 from schemas.synth.routes import Period
 from schemas.synth.rows import Maker, Rows
+from schemas.synth.truth import Tally, of_histories, of_population
 from schemas.synth.write import Form, RegisterWriter
 
 # People per chunk: bounds memory to some 300 MB whatever the size of the register.
 CHUNK = 50_000
 TRUE_LINKS, QUARANTINE, TRUTH = "true_links.csv", "expected_quarantine.json", "truth.json"
 # Streams of random numbers within a chunk; `_EVENTS` to `_ORDER` are offset by the register.
-_PEOPLE, _GHOSTS, _EVENTS, _SLIPS, _ORDER = 0, 1, 10, 20, 30
+_PEOPLE, _HISTORIES, _EVENTS, _SLIPS, _ORDER = 0, 1, 10, 20, 30
 _KINDS = ("ind", "dtv", "iom")
 
 
@@ -54,20 +57,23 @@ def synthesise(
     study: Study | None = None,
     dirt: Dirt = PRESETS["reference"],
     population: Population | None = None,
+    histories: Histories | None = None,
     form: Form = "csv",
 ) -> Summary:
     """Write the registers of `study` (default nr2015) for `people` invented people into the folder `out`.
 
     Beside the registers: `true_links.csv` (bron, sleutel, persoon), `expected_quarantine.json` (bron, regel, kolom of
-    every planted bad row) and `truth.json` (parameters and what was planted). UsageError when a size makes no sense or
-    the folder holds one of the files already: nothing is ever overwritten, it might be a real extract.
+    every planted bad row) and `truth.json` (parameters, what was planted, what is known of the people). With `histories`
+    events come at known rates, and those say who is at DT&V and the IOM, not `population`. UsageError when a size makes no sense,
+    nobody of the histories reaches a register, or the folder holds one of the files already: nothing is ever overwritten, it
+    might be a real extract.
     """
     if not 1 <= people <= MAX_PEOPLE:
         raise UsageError(f"Cannot make registers of {people} people; choose between 1 and {MAX_PEOPLE}.")
     if seed < 0:
         raise UsageError("The seed is negative; choose 0 or a positive whole number.")
     study = study or load_study("nr2015")
-    run = _Run(study, people, seed, dirt, population or Population(), form)
+    run = _Run(study, people, seed, dirt, population or Population(), histories, form)
     return run.write(out)
 
 
@@ -110,10 +116,14 @@ class _Delivery:
 
 
 class _Run:
-    def __init__(self, study: Study, people: int, seed: int, dirt: Dirt, population: Population, form: Form) -> None:
+    def __init__(
+        self, study: Study, people: int, seed: int, dirt: Dirt, population: Population, histories: Histories | None,
+        form: Form,
+    ) -> None:  # fmt: skip
         self.study, self.people, self.seed, self.dirt, self.form = study, people, seed, dirt, form
-        kinds = {register.kind for register in study.registers.values()}
-        absent = {kind: 0.0 for kind in ("dtv", "iom") if kind not in kinds}
+        self.histories, self.tally = histories, Tally()
+        self.kinds = {register.kind for register in study.registers.values()}
+        absent = {kind: 0.0 for kind in ("dtv", "iom") if kind not in self.kinds}
         # Nobody is known only to a register that this study does not have.
         self.population = population.model_copy(update=absent | ({"dtv_iom": 0.0} if absent else {}))
         self.period = Period.of_years(study.first_year, study.last_year)
@@ -146,6 +156,12 @@ class _Run:
                 deliveries.append(_Delivery(register, maker, writer, getattr(self.dirt, register.kind), self.form))
             for chunk, first in enumerate(range(0, self.people, CHUNK)):
                 self._chunk(chunk, first, min(CHUNK, self.people - first), deliveries, links)
+        for delivery in deliveries:
+            if not delivery.counts["rows"]:
+                bron = delivery.register.bron
+                raise UsageError(
+                    f"No history of {self.people} people reaches the {bron} register; ask for more people."
+                )
         summary = self._summary(out, names, deliveries)
         _json(out / QUARANTINE, [entry for delivery in deliveries for entry in delivery.quarantine])
         _json(out / TRUTH, self._truth(summary, deliveries))
@@ -156,8 +172,12 @@ class _Run:
 
     def _chunk(self, chunk: int, first: int, n: int, deliveries: list[_Delivery], links: TextIO) -> None:
         people = draw_people(self._rng(chunk, _PEOPLE), n, self.period, self.population, self.dirt)
-        if chunk == 0:
+        if self.histories is not None:
+            followed = follow(self._rng(chunk, _HISTORIES), people.start, self.histories, self.period)
+            people.follow(followed, self.kinds)
+        elif chunk == 0:
             people.leave_no_register_empty(self.population)
+        self.tally.add(people)
         own = self.numbers.of(first + np.arange(n))
         for at, delivery in enumerate(deliveries):
             events, slips = self._rng(chunk, _EVENTS + at), self._rng(chunk, _SLIPS + at)
@@ -198,10 +218,17 @@ class _Run:
             "seed": self.seed,
             "form": self.form,
             "population": self.population.model_dump(),
+            "histories": None if self.histories is None else self.histories.model_dump(),
             "dirt": self.dirt.model_dump(),
+            "known": self._known(),
             "delivered": {key: value for key, value in asdict(summary).items() if key not in ("out", "files")},
             "planted": {delivery.register.bron: dict(sorted(delivery.counts.items())) for delivery in deliveries},
         }
+
+    def _known(self) -> dict[str, object]:
+        if self.histories is None:
+            return self.tally.known() | of_population(self.population)
+        return self.tally.known() | of_histories(self.histories)
 
 
 def _write_links(links: TextIO, bron: str, rows: Rows, first: int) -> None:

@@ -96,6 +96,7 @@ ASYLUM = Procedure("ASIEL", (0.25, 0.72, 0.02, 0.01, 0), low=8, high=420)
 # Rejections that were objected to and decided, and how often the objection succeeded.
 OBJECTIONS, UPHELD = 0.18, 0.45
 
+Fields = dict[str, np.ndarray]
 IND_FIELDS = (
     "procedure",
     "datum_aanvraag",
@@ -109,7 +110,7 @@ IND_FIELDS = (
 
 def ind_rows(
     rng: np.random.Generator, start: np.ndarray, route: np.ndarray, birth: np.ndarray, period: Period
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+) -> tuple[np.ndarray, Fields]:
     """All procedures: the person of each row (index into the arguments), and the columns of `IND_FIELDS`."""
     has = {f: np.array([getattr(r, f) for r in ROUTES])[route] for f in ("reflection", "b8", "b9", "asylum", "twice")}
     n = len(start)
@@ -131,14 +132,18 @@ def ind_rows(
     blocks = []
     for procedure, wanted, applied in applications:
         person = np.flatnonzero(wanted & (applied <= period.end))
-        blocks.append((person, _decide(rng, procedure, applied[person], period)))
+        blocks.append((person, decide(rng, procedure, applied[person], period)))
+    return together(blocks)
+
+
+def together(blocks: list[tuple[np.ndarray, Fields]]) -> tuple[np.ndarray, Fields]:
+    """The rows of several procedures below each other: the person of each row, and its columns."""
     people = np.concatenate([person for person, _ in blocks])
     return people, {f: np.concatenate([block[f] for _, block in blocks]) for f in IND_FIELDS}
 
 
-def _decide(
-    rng: np.random.Generator, procedure: Procedure, applied: np.ndarray, period: Period
-) -> dict[str, np.ndarray]:
+def decide(rng: np.random.Generator, procedure: Procedure, applied: np.ndarray, period: Period) -> Fields:
+    """The columns of `IND_FIELDS` for applications on the days `applied`, as they are known at the end of the period."""
     n = len(applied)
     delay = rng.exponential(procedure.mean, n) if procedure.mean else rng.integers(procedure.low, procedure.high + 1, n)
     decided = applied + delay.astype(np.int64) * DAY
@@ -163,12 +168,13 @@ def _decide(
 
 OUTFLOW = ("VERGUNNING", "ZELFSTANDIG_ZONDER_TOEZICHT", "OVERIG", "GEDWONGEN", "ZELFSTANDIG_ONDER_TOEZICHT")
 OUTFLOW_WEIGHTS = (0.61, 0.25, 0.11, 0.02, 0.01)
+DEPARTURES = ("ZELFSTANDIG_ZONDER_TOEZICHT", "GEDWONGEN", "ZELFSTANDIG_ONDER_TOEZICHT")
 REPORTED, REPORTED_WEIGHTS = ("J", "N", "O"), (0.57, 0.27, 0.16)
 
 
 def dtv_rows(
     rng: np.random.Generator, start: np.ndarray, birth: np.ndarray, twice: float, period: Period
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+) -> tuple[np.ndarray, Fields]:
     """D9 processes around the first contact; `twice` is the share with a second one."""
     person = np.concatenate([np.arange(len(start)), np.flatnonzero(rng.random(len(start)) < twice)])
     n = len(person)
@@ -181,9 +187,26 @@ def dtv_rows(
     return person, {
         "d9_start": begun,
         "d9_einde": np.where(running, NEVER, ended),
-        "aangifte": np.array(REPORTED, dtype=object)[rng.choice(len(REPORTED), n, p=REPORTED_WEIGHTS)],
+        "aangifte": _reported(rng, n),
         "uitstroom": np.where(running, "OPEN", outflow),
     }
+
+
+def departure_rows(rng: np.random.Generator, departed: np.ndarray, birth: np.ndarray) -> tuple[np.ndarray, Fields]:
+    """D9 processes that ended in departure on the days `departed`, one per person."""
+    n = len(departed)
+    weights = np.where(np.isin(OUTFLOW, DEPARTURES), OUTFLOW_WEIGHTS, 0)
+    return np.arange(n), {
+        "d9_start": np.maximum(departed - rng.integers(20, 200, n) * DAY, birth + DAY),
+        "d9_einde": departed,
+        "aangifte": _reported(rng, n),
+        "uitstroom": np.array(OUTFLOW, dtype=object)[rng.choice(len(OUTFLOW), n, p=weights / weights.sum())],
+    }
+
+
+def _reported(rng: np.random.Generator, n: int) -> np.ndarray:
+    found: np.ndarray = np.array(REPORTED, dtype=object)[rng.choice(len(REPORTED), n, p=REPORTED_WEIGHTS)]
+    return found
 
 
 REFERRERS = ("OPVANG", "POLITIE", "OVERIG", "COMENSHA", "VREEMDELINGENKETEN", "ONBEKEND")
@@ -195,10 +218,15 @@ ELSEWHERE = ("ESP", "BEL", "ITA", "DEU")
 
 def iom_rows(
     rng: np.random.Generator, start: np.ndarray, birth: np.ndarray, nationality: np.ndarray, period: Period
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+) -> tuple[np.ndarray, Fields]:
     """One assisted return per person, after the first contact."""
-    n = len(start)
-    left = period.clip(start + rng.integers(20, 400, n) * DAY, birth)
+    left = period.clip(start + rng.integers(20, 400, len(start)) * DAY, birth)
+    return return_rows(rng, left, nationality)
+
+
+def return_rows(rng: np.random.Generator, left: np.ndarray, nationality: np.ndarray) -> tuple[np.ndarray, Fields]:
+    """Assisted returns on the days `left`, one per person."""
+    n = len(left)
     abroad = (rng.random(n) < THIRD_COUNTRY) | (nationality == "XXX")
     elsewhere = np.array(ELSEWHERE, dtype=object)[rng.integers(0, len(ELSEWHERE), n)]
     names = np.array(REFERRERS, dtype=object)

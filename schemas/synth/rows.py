@@ -13,6 +13,7 @@ from schemas.study import Register
 from schemas.synth.dates import days_text, write_births
 from schemas.synth.dirt import LinkedDirt, Population, RowDirt
 from schemas.synth.flaws import Columns
+from schemas.synth.followed import Followed
 from schemas.synth.numbers import Numbers
 from schemas.synth.people import People
 from schemas.synth.routes import Period, dtv_rows, ind_rows, iom_rows
@@ -93,11 +94,23 @@ class Maker:
         self, rng: np.random.Generator, people: People, members: np.ndarray
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         start, birth = people.start[members], people.birth[members]
+        if people.followed is not None:
+            return self._told(rng, people, people.followed, members)
         if self.kind == "ind":
             return ind_rows(rng, start, people.route[members], birth, self._period)
         if self.kind == "dtv":
             return dtv_rows(rng, start, birth, self._population.dtv_twice, self._period)
         return iom_rows(rng, start, birth, people.nationality[members], self._period)
+
+    def _told(
+        self, rng: np.random.Generator, people: People, followed: Followed, members: np.ndarray
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The rows of this register of histories of known truth."""
+        if self.kind == "ind":
+            return followed.ind_rows(rng, self._period)
+        if self.kind == "dtv":
+            return followed.dtv_rows(rng, members, people.birth[members])
+        return followed.iom_rows(rng, members, people.nationality[members])
 
     def _record_numbers(self, dates: np.ndarray) -> np.ndarray:
         years = dates.astype("datetime64[Y]").astype(np.int64) + 1970
