@@ -31,14 +31,15 @@ def encode(blobs: dict[str, bytes]) -> dict[str, bytes]:
         intake = read_registers(study, Path(task["data"]))
     except QuarantineLimit as error:
         return {ERROR: _refusal(error), "quarantine": pack_table(error.quarantine)}
-    with _place(blobs).engine() as engine:
-        encoded = encode_registers(intake, keys, task["profile"], engine)
     facts = {
         "delivered": intake.delivered,
         "duplicates": intake.duplicates,
         "valid": {bron: table.num_rows for bron, table in intake.registers.items()},
         "snapshot": snapshot_digest(intake, keys.derive("snapshot", "")),
     }
+    with _place(blobs).engine() as engine:
+        encoded = encode_registers(intake, keys, task["profile"], engine)
+    intake.registers.clear()  # their memory, before the encodings are packed
     answer = {"quarantine": pack_table(intake.quarantine), "facts": pack_json(facts)}
     linkage = {LINKAGE + bron: pack_table(table) for bron, table in encoded.linkage.items()}
     if task["linkage_to"]:

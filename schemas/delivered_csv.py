@@ -37,7 +37,8 @@ def read_csv(path: Path, columns: tuple[str, ...], dialect: Dialect) -> Read:
     hint = f", because its header is not separated by '{dialect.separator}'" if len(header) == 1 else ""
     check_header(path, header, columns, hint)
     data = text.encode("utf-8")
-    return _read_lines(data, header, columns, dialect) or _read_records(path, text, header, columns, dialect)
+    del text  # a large file is in memory once, as bytes, while it is read
+    return _read_lines(data, header, columns, dialect) or _read_records(path, data.decode(), header, columns, dialect)
 
 
 def _decode(path: Path, dialect: Dialect) -> str:

@@ -1,4 +1,4 @@
-"""Finding and reading delivered files: CSV, Parquet or Excel in, the columns of the extract as text out.
+"""Finding and reading delivered files: CSV, Parquet or Excel in, the columns of the extract as text out, batch by batch.
 
 Whatever the container, the text is what the source's CSV would have held, so that one set of rules reads all three.
 Everything that is wrong with a file as a whole is refused here; what is wrong with a row is left to `schemas.checks`.
@@ -6,6 +6,7 @@ Everything that is wrong with a file as a whole is refused here; what is wrong w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,25 +20,24 @@ from schemas.extracts import EXTRACTS
 from schemas.study import Register
 
 SUFFIXES = (".csv", ".parquet", ".xlsx")
+# Rows that are text at the same time; cut by the data, so that every machine reads the same batches.
+BATCH_ROWS = 250_000
+Batch = tuple[pa.Table, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One file as delivered.
+    """One file as delivered, sound as a whole.
 
-    texts   the extract's columns (string, blanks trimmed, null where empty), one row per well-formed delivered row.
-    lines   int64, where each row starts in the file: the header is line 1.
-    ragged  lines of rows with more or fewer fields than the header; they are not in `texts`.
+    rows     delivered rows, broken ones included.
+    ragged   lines of rows with more or fewer fields than the header; they are in no batch.
+    batches  to be read once, at least one: the extract's columns (string, blanks trimmed, null where empty), one row per
+             well-formed delivered row, and int64, where each row starts in the file: the header is line 1.
     """
 
-    texts: pa.Table
-    lines: np.ndarray
-    ragged: tuple[int, ...] = ()
-
-    @property
-    def rows(self) -> int:
-        """Delivered rows, broken ones included."""
-        return len(self.lines) + len(self.ragged)
+    rows: int
+    ragged: tuple[int, ...]
+    batches: Iterator[Batch]
 
 
 def locate(register: Register, data_dir: Path) -> Path:
@@ -57,25 +57,39 @@ def locate(register: Register, data_dir: Path) -> Path:
     return found[0]
 
 
-def read_delivery(register: Register, path: Path) -> Delivery:
-    """Read one file; InputRefused when it is empty, unreadable or lacks a column. Extra columns are never read."""
+def open_delivery(register: Register, path: Path) -> Delivery:
+    """Read one file through; InputRefused when it is empty, unreadable or lacks a column. Extra columns are never read.
+
+    Of Parquet nothing stays in memory: it is read again for its batches. CSV and Excel stay, as text, until those are read.
+    """
     columns = EXTRACTS[register.kind].delivered(register.dialect)
-    if path.suffix == ".csv":
-        from schemas.delivered_csv import read_csv
+    if path.suffix == ".parquet":
+        from schemas.delivered_parquet import open_parquet
 
-        texts, lines, ragged = read_csv(path, columns, register.dialect)
-    elif path.suffix == ".parquet":
-        from schemas.delivered_parquet import read_parquet
-
-        texts, lines, ragged = read_parquet(path, columns, register.dialect)
+        rows, batches = open_parquet(path, columns, register.dialect)
+        ragged: tuple[int, ...] = ()
     else:
-        from schemas.delivered_excel import read_excel
+        if path.suffix == ".csv":
+            from schemas.delivered_csv import read_csv
 
-        texts, lines, ragged = read_excel(path, columns, register.dialect)
-    if not len(lines) and not ragged:
+            texts, lines, ragged = read_csv(path, columns, register.dialect)
+        else:
+            from schemas.delivered_excel import read_excel
+
+            texts, lines, ragged = read_excel(path, columns, register.dialect)
+        rows, batches = len(lines) + len(ragged), _cut(texts, lines)
+    if not rows:
         raise InputRefused(f"{path.name} holds a header and no rows; deliver the extract with its rows.")
-    trimmed = {name: empty_to_null(pc.utf8_trim_whitespace(flat(texts[name]))) for name in columns}
-    return Delivery(pa.table(trimmed), lines, ragged)
+    return Delivery(rows, ragged, ((_trimmed(texts, columns), lines) for texts, lines in batches))
+
+
+def _cut(texts: pa.Table, lines: np.ndarray) -> Iterator[Batch]:
+    for start in range(0, max(len(lines), 1), BATCH_ROWS):
+        yield texts.slice(start, BATCH_ROWS), lines[start : start + BATCH_ROWS]
+
+
+def _trimmed(texts: pa.Table, columns: tuple[str, ...]) -> pa.Table:
+    return pa.table({name: empty_to_null(pc.utf8_trim_whitespace(flat(texts[name]))) for name in columns})
 
 
 def check_header(path: Path, header: list[str], columns: tuple[str, ...], hint: str = "") -> None:

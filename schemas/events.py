@@ -44,46 +44,57 @@ def canonical_events(parsed: Parsed, lines: np.ndarray, extract: Extract, dialec
     return pa.table([columns[name] for name in extract.canonical], schema=event_schema(extract))
 
 
-def drop_duplicates(events: pa.Table) -> tuple[pa.Table, int]:
-    """(events without exact duplicates, how many were dropped). The first line stays; `regel` does not count."""
+def first_rows(events: pa.Table) -> np.ndarray:
+    """Places of the rows that are no exact duplicates of an earlier one, ascending; `regel` does not count."""
     first = (
         pa.table({"row": _row_text(events), LINE: np.arange(events.num_rows)})
         .group_by("row")
         .aggregate([(LINE, "min")])
     )
-    kept = np.sort(first[f"{LINE}_min"].to_numpy())
-    return events.take(pa.array(kept)), events.num_rows - len(kept)
+    places: np.ndarray = np.sort(first[f"{LINE}_min"].to_numpy())
+    return places
 
 
-def contradicting(events: pa.Table, key: str) -> pa.Array:
-    """Mask of rows whose record number stands on another, different row as well (after `drop_duplicates`)."""
-    counts = events.group_by(key).aggregate([([], "count_all")])
-    several = counts.filter(pc.greater(counts["count_all"], 1))[key]
-    return pc.is_in(events[key], value_set=several.combine_chunks()).combine_chunks()
+def contradicting(keys: pa.ChunkedArray) -> np.ndarray:
+    """Mask of record numbers that occur more than once: of `first_rows`, different rows then share one."""
+    counts = pc.value_counts(keys)
+    several = pc.struct_field(counts, "values").filter(pc.greater(pc.struct_field(counts, "counts"), 1))
+    mask: np.ndarray = pc.is_in(keys, value_set=several).to_numpy()
+    return mask
 
 
-def sorted_row_bytes(events: pa.Table) -> bytes:
+def row_bytes(events: pa.Table) -> int:
+    """How many bytes `sorted_row_bytes` gives, without making them."""
+    total = 0
+    for batch in events.drop_columns([LINE] if LINE in events.column_names else []).to_batches():
+        for column in batch.columns:
+            for count in pc.value_counts(pc.binary_length(column.cast(pa.large_string()))).to_pylist():
+                length = count["values"]
+                total += count["counts"] * (1 if length is None else len(f"{length}:") + length)
+    return total
+
+
+def sorted_row_bytes(events: pa.Table) -> memoryview:
     """All rows but their `regel`, sorted, as bytes that tell every cell apart (for the snapshot digest)."""
     rows = _row_text(events)
     if not len(rows):
-        return b""
+        return memoryview(b"")
     # A freshly taken array lies at the start of its buffers: the values stand there in order, one behind the other.
     _, offsets, values = pc.take(rows, pc.array_sort_indices(rows)).buffers()
-    ordered: bytes = values.slice(0, int(np.frombuffer(offsets, dtype=np.int64)[len(rows)])).to_pybytes()
-    return ordered
+    return memoryview(values)[: int(np.frombuffer(offsets, dtype=np.int64)[len(rows)])]
+
+
+def cells(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Each cell as `length:value` (large_string), an absent one as `-`: none is the beginning of another."""
+    value = column.cast(pa.large_string())
+    length = pc.binary_length(value).cast(pa.large_string())
+    return pc.fill_null(pc.binary_join_element_wise(length, value, _large(":")), _large("-"))
 
 
 def _row_text(events: pa.Table) -> pa.Array:
-    """One text per row: each cell as `length:value`, an absent one as `-`, so that no two rows read the same."""
-    pieces = []
-    for name in events.column_names:
-        if name == LINE:
-            continue
-        value = events[name].cast(pa.large_string())
-        length = pc.binary_length(value).cast(pa.large_string())
-        cell = pc.binary_join_element_wise(length, value, _large(":"))
-        pieces.append(pc.fill_null(cell, _large("-")))
-    joined = pc.binary_join_element_wise(*pieces, _large(""))
+    """One text per row, its cells one behind the other, so that no two rows read the same."""
+    texts = [cells(events[name]) for name in events.column_names if name != LINE]
+    joined = pc.binary_join_element_wise(*texts, _large(""))
     return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
 
 

@@ -1,11 +1,14 @@
 """The intake desk: raw extracts of a study in, canonical events out, broken rows set aside.
 
-Security property: this and what it calls (`schemas.deliveries`, `schemas.checks`, `schemas.events`) is one of the two
-places, with `linkage.encode`, that hold identities. Nothing here logs, prints or writes a value from a record.
+Files are judged batch by batch: the text of a batch is dropped when its events are made, and only events of all rows are kept.
+
+Security property: this and what it calls (`schemas.deliveries`, `schemas.checks`, `schemas.events`, `schemas.pieces`) is one of
+the two places, with `linkage.encode`, that hold identities. Nothing here logs, prints or writes a value from a record.
 """
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import hmac
 import json
@@ -19,12 +22,13 @@ import pyarrow.compute as pc
 
 from schemas.arrival import require_edition, require_whole
 from schemas.checks import failures, load_rules, parse
-from schemas.deliveries import Delivery, locate, read_delivery
+from schemas.deliveries import Delivery, locate, open_delivery
 from schemas.engine import WORKERS
-from schemas.events import LINE, canonical_events, contradicting, drop_duplicates, sorted_row_bytes
-from schemas.extracts import EXTRACTS
+from schemas.events import LINE, canonical_events, row_bytes
+from schemas.extracts import EXTRACTS, Extract
+from schemas.pieces import ordered_bytes, repeats
 from schemas.quarantine import SCHEMA, WHOLE_ROW, quarantine_table, refuse_over_limit
-from schemas.study import Register, Study
+from schemas.study import Dialect, Register, Study
 
 _SNAPSHOT = b"schakel snapshot 1"
 
@@ -57,7 +61,7 @@ def read_registers(study: Study, data_dir: Path) -> Intake:
     require_whole(data_dir, paths)
     load_rules()
     with ThreadPoolExecutor(WORKERS) as pool:
-        deliveries = list(pool.map(read_delivery, registers, paths))
+        deliveries = list(pool.map(open_delivery, registers, paths))
         judged = list(pool.map(_judge, registers, deliveries))
     events: dict[str, pa.Table] = {}
     duplicates: dict[str, int] = {}
@@ -77,25 +81,57 @@ def snapshot_digest(intake: Intake, key: bytes) -> str:
     digest = hmac.new(key, _SNAPSHOT, hashlib.sha256)
     for bron in sorted(intake.registers):
         events = intake.registers[bron]
-        rows = sorted_row_bytes(events)
-        digest.update(json.dumps([bron, events.column_names, events.num_rows, len(rows)]).encode())
-        digest.update(rows)
+        digest.update(json.dumps([bron, events.column_names, events.num_rows, row_bytes(events)]).encode())
+        for rows in ordered_bytes(events):
+            digest.update(rows)
     return digest.hexdigest()
 
 
 def _judge(register: Register, delivery: Delivery) -> tuple[pa.Table, int, pa.Table]:
     """(valid events without duplicates, duplicates dropped, quarantine) of one register."""
     extract = EXTRACTS[register.kind]
-    parsed = parse(delivery.texts, extract, register.dialect)
-    found = failures(parsed, extract, register.dialect)
-    entries = [(line, WHOLE_ROW, "rij_onleesbaar") for line in delivery.ragged]
-    entries += [(int(delivery.lines[row]), column, reason) for row, column, reason in found]
-    valid = np.ones(len(delivery.lines), dtype=bool)
+    columns = extract.delivered(register.dialect)
+    ragged = [(line, WHOLE_ROW, "rij_onleesbaar") for line in delivery.ragged]
+    valid, broken = [], [quarantine_table(register.bron, ragged, columns)]
+    for texts, lines in delivery.batches:
+        events, entries = _judge_batch(texts, lines, extract, register.dialect)
+        valid.append(events)
+        broken.append(quarantine_table(register.bron, entries, columns))
+        # Pandera's objects refer to each other and to the batch, which would stay until Python looks for such by itself.
+        gc.collect(1)
+    again, clashing, where = _repeats(valid, extract)
+    clashes = [(line, extract.key, "sleutel_dubbel") for line in where]
+    broken.append(quarantine_table(register.bron, clashes, columns))
+    quarantine = pa.concat_tables(broken)
+    in_order = pc.sort_indices(quarantine[LINE])  # stable: the columns of a line stay as they stand in the extract
+    return _without(valid, again | clashing), int(again.sum()), quarantine.take(in_order)
+
+
+def _judge_batch(
+    texts: pa.Table, lines: np.ndarray, extract: Extract, dialect: Dialect
+) -> tuple[pa.Table, list[tuple[int, str, str]]]:
+    """(events of the rows that satisfy the schema, what the others break: line, column, reason)."""
+    parsed = parse(texts, extract, dialect)
+    found = failures(parsed, extract, dialect)
+    valid = np.ones(len(lines), dtype=bool)
     valid[[row for row, _, _ in found]] = False
-    events = canonical_events(parsed, delivery.lines, extract, register.dialect).filter(pa.array(valid))
-    events, dropped = drop_duplicates(events)
-    if extract.unique:
-        clash = contradicting(events, extract.key)
-        entries += [(line, extract.key, "sleutel_dubbel") for line in events[LINE].filter(clash).to_pylist()]
-        events = events.filter(pc.invert(clash))
-    return events, dropped, quarantine_table(register.bron, entries, (*extract.delivered(register.dialect),))
+    events = canonical_events(parsed, lines, extract, dialect).filter(pa.array(valid))
+    return events, [(int(lines[row]), column, reason) for row, column, reason in found]
+
+
+def _repeats(parts: list[pa.Table], extract: Extract) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """`repeats` of a register that lies in parts, and the lines of what clashes."""
+    events = pa.concat_tables(parts)
+    again, clashing = repeats(events, extract)
+    return again, clashing, events[LINE].filter(pa.array(clashing)).to_pylist()
+
+
+def _without(parts: list[pa.Table], gone: np.ndarray) -> pa.Table:
+    """The rows that are not `gone`; `parts` are replaced one by one, so that no second copy of all of them is made."""
+    start = 0
+    for place, part in enumerate(parts):
+        here = gone[start : start + part.num_rows]
+        start += part.num_rows
+        if here.any():
+            parts[place] = part.filter(pa.array(~here))
+    return pa.concat_tables(parts)

@@ -1,12 +1,13 @@
 """One size on one engine, step by step; run as `python -m benchmarks.scale.once PEOPLE ENGINE FOLDER`.
 
-A process of its own, so that its memory is that of this size. Registers are read where they lie, and dropped when they
-are encoded, as the desks of a run do; each step's numbers are a line of JSON on standard output.
+A process of its own, so that its memory is that of this size; the registers are made in another, as Parquet. They are read where
+they lie, and dropped when they are encoded, as the desks of a run do; each step's numbers are a line of JSON on standard output.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -25,10 +26,10 @@ from linkage.link import LinkParameters, link
 from schemas.engine import Engine
 from schemas.intake import read_registers
 from schemas.study import load_study
-from schemas.synth import PRESETS, synthesise
 from tabulation.tabulate import tabulate
 
 STUDY = "nr2015"
+MAKE = ("-m", "flows", "synth", "--study", STUDY, "--format", "parquet")
 KEYS = StudyKeys(b"benchmark, not a secret, 32 byte", STUDY)
 SNAPSHOT, RELEASE = "0" * 64, "benchmark"
 
@@ -67,7 +68,7 @@ def carry_out(people: int, address: str, folder: Path) -> None:
     """Make registers of so many people and take them through every step."""
     study = load_study(STUDY)
     data, settings = folder / "data", Settings.from_environment(folder / "state", address)
-    synthesise(data, people=people, seed=1, study=study, dirt=PRESETS["reference"])
+    subprocess.run([sys.executable, *MAKE, "--people", str(people), "--out", str(data)], check=True, stdout=sys.stderr)
     job = make_job(STUDY, data, settings)
     with open_state(settings, create=True) as state, Place(address, str(folder / "spark")).engine() as engine:
         state.require_key(study.id)

@@ -93,6 +93,9 @@ def synth(
     dirt: Annotated[
         Literal["clean", "reference", "hard"], typer.Option(help="How dirty the registers are.")
     ] = "reference",
+    form: Annotated[
+        Literal["csv", "parquet"], typer.Option("--format", help="What the registers are delivered as.")
+    ] = "csv",
     histories: Annotated[
         Literal["steady", "changing"] | None,
         typer.Option(
@@ -127,7 +130,14 @@ def synth(
     made_for, what = load_study(study), known_histories(histories, leaving)
     people_of = known_population(made_for, lists, withdrawn, women_missed, earlier, histories=what is not None)
     summary = synthesise(
-        out, people=people, seed=seed, study=made_for, dirt=PRESETS[dirt], population=people_of, histories=what
+        out,
+        people=people,
+        seed=seed,
+        study=made_for,
+        dirt=PRESETS[dirt],
+        population=people_of,
+        histories=what,
+        form=form,
     )
     sizes = (f"{source} {rows} rows of {summary.people[source]} people" for source, rows in summary.rows.items())
     typer.echo(f"Synthetic registers in {out}: {', '.join(sizes)}")
