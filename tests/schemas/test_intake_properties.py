@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -12,67 +10,20 @@ from random import Random
 import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from intake_files import ENCODINGS, GOOD, HEADERS, lenient
+from intake_files import HEADERS, lenient
+from intake_strategies import deliveries, good_cells, separator, write_csv
 
 from schemas.dialects import parse_births, parse_dates
 from schemas.intake import Intake, read_registers, snapshot_digest
 from schemas.quarantine import QuarantineLimit
 
 KEY = b"k" * 32
-# Unmistakable, so that finding one of them anywhere is a leak and not a coincidence.
-MARKED = [
-    "Qqmarkør-Ünal",
-    "QQMARK, Zoë",
-    "9876543210",
-    "98765",
-    "2031-09-09",
-    "31-02-2011",
-    "qqcode",
-    "1911-11-11",
-    "",
-    " ",
-    "QQ;\n'q",
-]
 SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-def _separator(kind: str) -> str:
-    return "," if kind == "iom" else ";"
-
-
-def _good_cells(kind: str) -> list[str]:
-    return next(csv.reader([GOOD[kind]], delimiter=_separator(kind)))
-
-
-@st.composite
-def register_rows(draw: st.DrawFn, kind: str) -> list[list[str]]:
-    """One to eight rows: the good one with some cells bent, rows repeated, fields lost or added."""
-    width = len(_good_cells(kind))
-    rows = []
-    for number in range(draw(st.integers(1, 5))):
-        row = _good_cells(kind)
-        row[0] = row[0] if draw(st.booleans()) else (f"29302794{number:02d}" if kind == "ind" else f"{row[0]}-{number}")
-        for place in draw(st.lists(st.integers(0, width - 1), max_size=3)):
-            row[place] = draw(st.sampled_from(MARKED))
-        rows.append(row[: draw(st.sampled_from([width, width, width, width - 1]))])
-    rows += draw(st.lists(st.sampled_from(rows), max_size=3))
-    return draw(st.permutations(rows))
-
-
-deliveries = st.fixed_dictionaries({kind: register_rows(kind) for kind in GOOD})
-
-
-def _write(folder: Path, registers: dict[str, list[list[str]]]) -> Path:
-    for kind, rows in registers.items():
-        target = io.StringIO()
-        csv.writer(target, delimiter=_separator(kind)).writerows([HEADERS[kind].split(_separator(kind)), *rows])
-        (folder / f"{kind}.csv").write_bytes(target.getvalue().encode(ENCODINGS[kind]))
-    return folder
 
 
 def _read(registers: dict[str, list[list[str]]]) -> Intake:
     with tempfile.TemporaryDirectory() as folder:
-        return read_registers(lenient(), _write(Path(folder), registers))
+        return read_registers(lenient(), write_csv(Path(folder), registers))
 
 
 @SETTINGS
@@ -108,7 +59,7 @@ def test_no_value_reaches_an_error_or_the_quarantine(registers: dict[str, list[l
     with tempfile.TemporaryDirectory() as folder:
         refusal: QuarantineLimit | None = None
         try:
-            said = str(read_registers(lenient(limit=0.0), _write(Path(folder), registers)).quarantine.to_pylist())
+            said = str(read_registers(lenient(limit=0.0), write_csv(Path(folder), registers)).quarantine.to_pylist())
         except QuarantineLimit as error:
             refusal, said = error, f"{error} {error.args} {error.quarantine.to_pylist()}"
     assert refusal is None or refusal.__context__ is None
@@ -130,9 +81,9 @@ def test_the_fast_and_the_exact_reader_agree(registers: dict[str, list[list[str]
 
 
 def _slow_row(kind: str) -> list[str]:
-    row = _good_cells(kind)
+    row = good_cells(kind)
     row[0] = "2000000000" if kind == "ind" else "slow"
-    name = HEADERS[kind].split(_separator(kind)).index("naam" if kind == "iom" else "achternaam")
+    name = HEADERS[kind].split(separator(kind)).index("naam" if kind == "iom" else "achternaam")
     row[name] = "Zand\nstra"
     return row
 
