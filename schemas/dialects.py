@@ -1,7 +1,7 @@
 """How a source writes dates, numbers and names: from delivered text to canonical values, whole columns at a time.
 
 A dialect is data of the study file (`schemas.study.Dialect`); nothing here knows which register it serves. Every
-function takes and returns Arrow arrays of equal length, so that a delivery can be read in batches later.
+function takes and returns Arrow arrays of equal length, so that a delivery is read in batches.
 """
 
 from __future__ import annotations
