@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 
 from disclosure.rules import quantile_of_few
-from flows.publication.labels import Labels
+from flows.publication.incidence import Course, panels
+from flows.publication.labels import LANGUAGES, Labels
+from flows.publication.words import say
 from schemas.catalogue import Catalogue, Derived
 from schemas.study import Text
 from schemas.tables import COUNT, ProtectedTable
-from tabulation.curves import Curve
-from tabulation.through_time import Quantile, corrected, curves, edges, quantiles, reaches
+from tabulation.through_time import FEWEST, Quantile, corrected, quantiles, reaches
 
 Tables = Mapping[str, ProtectedTable]
 Row = tuple[Text, Text]
 ASKED = (12, 24)  # months
-FEWEST_BESIDE = 10  # people on either side of a quantile: the rule of ten of the public tables
 NOT_SHOWN = Text(nl="volgt niet uit wat getoond wordt", en="does not follow from what is shown")
 
 
@@ -34,55 +34,41 @@ def told_of_time(tables: Tables, catalogue: Catalogue) -> list[Row]:
 
 
 def _curves(item: Derived, tables: Tables, labels: Labels) -> Iterator[Row]:
-    spells = tables[item.table]
     if item.late is None or item.late not in tables:
         return
-    *_, outcome, months = spells.dimensions
-    ends = [end for _, end in edges(spells.categories[months])]
-    for key, found in curves(spells, tables[item.late]).items():
-        for at, code in enumerate(spells.categories[outcome][:-1]):
-            naive = _naive(item, tables, key, str(code))
-            yield (
-                _name(item, labels, [*zip(spells.dimensions, key, strict=False), (outcome, str(code))]),
-                _shares(found, at, ends, naive),
-            )
+    *groups, outcome, _ = tables[item.table].dimensions
+    codes = [str(code) for code in tables[item.table].categories[outcome][:-1]]
+    for panel in panels(item, tables):
+        window = [] if panel.window is None else [(groups[0], panel.window)]
+        courses = {course.code: course for course in panel.courses}
+        for code in codes:
+            name = _name(item, labels, [*window, (outcome, code)])
+            yield name, _shares(courses[code], panel.thin_from) if code in courses else NOT_SHOWN
 
 
-def _naive(item: Derived, tables: Tables, key: tuple[str, ...], code: str) -> float:
-    if item.naive is None or item.naive not in tables:
-        return float("nan")
-    table = tables[item.naive]
-    frame, names = table.frame, table.dimensions
-    if key:
-        frame = frame[(frame[names[0]].astype(str) == key[0]).to_numpy()]
-    values = frame[COUNT].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-    mine = (frame[names[-1]].astype(str) == code).to_numpy()
-    total = values.sum()
-    return float(values[mine].sum() / total) if total > 0 else float("nan")
-
-
-def _shares(found: Curve | None, at: int, ends: list[float], naive: float) -> Text:
-    if found is None:
-        return NOT_SHOWN
-    parts = [_none_or(naive, "zoals de rapporten rekenen {} %", "as the reports compute it {}%")]
-    for month in ASKED:
-        if month in ends:
-            band = ends.index(month)
-            ends_of = [100 * float(part[at, band]) for part in (found.least, found.most, found.low, found.high)]
-            shown = [f"{value:.0f}" for value in ends_of]
+def _shares(course: Course, thin_from: float | None) -> Text:
+    parts = [_none_or(course.naive, "zoals de rapporten rekenen {} %", "as the reports compute it {}%")]
+    for step in course.steps:
+        if step.month in ASKED:
+            shown = [f"{100 * value:.0f}" for value in (step.least, step.most, step.low, step.high)]
             point = shown[0] if shown[0] == shown[1] else f"{shown[0]}–{shown[1]}"
             parts.append(
                 Text(
-                    nl=f"na {month} maanden {point} % (95 %: {shown[2]}–{shown[3]})",
-                    en=f"after {month} months {point}% (95%: {shown[2]}–{shown[3]})",
+                    nl=f"na {step.month:.0f} maanden {point} % (95 %: {shown[2]}–{shown[3]})",
+                    en=f"after {step.month:.0f} months {point}% (95%: {shown[2]}–{shown[3]})",
                 )
             )
+    if thin_from is not None:
+        months, fewest = f"{thin_from:.0f}", FEWEST
+        parts.append(
+            Text(**{language: say("chart.thin", language, months=months, fewest=fewest) for language in LANGUAGES})
+        )
     return Text(nl="; ".join(part.nl for part in parts if part.nl), en="; ".join(part.en for part in parts if part.en))
 
 
-def _none_or(value: float, nl: str, en: str) -> Text:
-    shown = f"{100 * value:.0f}"
-    return Text(nl="", en="") if np.isnan(value) else Text(nl=nl.format(shown), en=en.format(shown))
+def _none_or(value: float | None, nl: str, en: str) -> Text:
+    shown = "" if value is None else f"{100 * value:.0f}"
+    return Text(nl=nl.format(shown), en=en.format(shown)) if shown else Text(nl="", en="")
 
 
 def _steps(item: Derived, tables: Tables, labels: Labels) -> Iterator[Row]:
@@ -109,9 +95,9 @@ def _days(naive: list[Quantile], later: list[Quantile], counts: list[float], ban
     if not naive:
         return NOT_SHOWN
     n = naive[0].n
-    if quantile_of_few(n, 0.5, FEWEST_BESIDE):
+    if quantile_of_few(n, 0.5, FEWEST):
         return Text(nl="te weinig mensen voor een mediaan", en="too few people for a median")
-    enough = [q for q in naive if not quantile_of_few(n, q.share, FEWEST_BESIDE)]
+    enough = [q for q in naive if not quantile_of_few(n, q.share, FEWEST)]
     shown = " / ".join(f"{q.day:.0f}" for q in enough)
     parts = [
         Text(

@@ -22,7 +22,7 @@ from schemas.vocabulary import Code, Vocabulary
 
 Kind = Literal["count", "mean"]
 Statistic = Literal["chi_square", "percent", "top", "compare", "unseen", "curve", "quantiles", "readings"]
-Chart = Literal["line", "bars", "bars100", "pie", "flow", "readings", "table"]
+Chart = Literal["line", "bars", "bars100", "pie", "flow", "readings", "curve", "table"]
 
 
 class Dimension(Strict):
@@ -109,7 +109,7 @@ class Derived(Strict):
     compare     the share of `ja` by group, `by` = [group, outcome]: a difference, or an artefact of linking (restricted notes).
     unseen      how many people none of three registers saw, `by` = ["registers"], or why that cannot be said (restricted notes).
     curve       shares through time, `by` = [window, outcome, months] or without a window; `late`: the table of who came into
-                view when, `naive`: the shares as the reports have them (restricted notes).
+                view when, `naive`: the shares as the reports have them (restricted notes, and the chart `curve`).
     quantiles   quartiles of the days until a step, `by` = [step, taken, days] or without a step (restricted notes).
     readings    by how much shares differ between readings and between windows, `by` = [reading, window, route] (restricted notes).
     """

@@ -43,6 +43,7 @@ class Curve:
     share       the estimate; NaN where a blank keeps it from being one number.
     least, most the estimates that the blanks allow; equal to `share` where there are none.
     low, high   the 95 % interval, around all that the blanks allow.
+    in_view     float64[b - 1], the most people who can have been in view in each band; people: all of them.
     """
 
     share: Floats
@@ -50,6 +51,8 @@ class Curve:
     most: Floats
     low: Floats
     high: Floats
+    in_view: Floats
+    people: float
 
 
 def incidence(events: Floats, censored: Floats, late: Floats, start: float) -> tuple[Floats, Floats]:
@@ -97,7 +100,9 @@ def curve(counts: Banded) -> Curve | None:
     size = _effective(share, variance, people)
     low, high = _wilson(least, size)[0], _wilson(highest, size)[1]
     known = np.where(highest - least < 1e-12, share, np.nan)
-    return Curve(*(part[:, :-1] for part in (known, least, highest, low, high)))
+    in_view = counts.start + np.cumsum(counts.late) - _gone(cells, blank, left, least=True)
+    shares = [part[:, :-1] for part in (known, least, highest, low, high)]
+    return Curve(shares[0], shares[1], shares[2], shares[3], shares[4], in_view[:-1], float(people))
 
 
 def _range(counts: Banded, cells: Floats, blank: NDArray[np.bool_], left: float) -> tuple[Floats, Floats]:

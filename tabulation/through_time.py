@@ -13,8 +13,9 @@ from tabulation.curves import Banded, Curve, curve
 
 QUARTILES = (0.25, 0.5, 0.75)
 FROM_START = "begin"
+FEWEST = 10  # people on either side of a quantile, or in view on a curve: the rule of ten of the public tables
 
-__all__ = ["QUARTILES", "Quantile", "Reach", "banded", "curves", "edges", "quantiles", "reaches"]
+__all__ = ["FEWEST", "QUARTILES", "Quantile", "Reach", "banded", "curves", "edges", "quantiles", "reaches"]
 
 
 def edges(bands: Sequence[object]) -> list[tuple[float, float]]:

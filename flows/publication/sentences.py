@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flows.publication.cells import Point, Share, cell_text, decimals_of, group_total, points
+from flows.publication.incidence import Course, Step, curve_of, panels_of
 from flows.publication.labels import Language
 from flows.publication.readings import has_readings, readings
 from flows.publication.statistics import is_rest, is_series, view_shares
 from flows.publication.views import View
-from flows.publication.words import interval, number, percent, say
+from flows.publication.words import PERCENT_SIGN, interval, number, percent, say
 
+SMALL_SHARE = 0.1  # a share that stays below it is told with a decimal
 NAMED_GROUPS = 3  # a sentence names the first and the last group of a longer list
+
+
+def step_text(step: Step, language: Language) -> str:
+    """`34% (30–39)`, or `31–38% (27–42)` where blanks leave a range."""
+    decimals = 1 if step.high < SMALL_SHARE else 0
+    point = f"{interval(100 * step.least, 100 * step.most, language, decimals)}{PERCENT_SIGN[language]}"
+    return f"{point} ({interval(100 * step.low, 100 * step.high, language, decimals)})"
 
 
 def share_text(share: Share, language: Language) -> str:
@@ -33,6 +42,8 @@ def sentence(view: View, language: Language) -> str:
         return _trend(view, cells, language)
     if view.chart == "readings" and has_readings(view):
         return _readings(view, language)
+    if view.chart == "curve" and curve_of(view) is not None:
+        return _curve(view, language)
     if len(view.table.dimensions) == 1:
         return _largest(view, cells, language)
     return _shares(view, language)
@@ -92,6 +103,33 @@ def _readings(view: View, language: Language) -> str:
     return " ".join(
         say(key, language, points=number(100 * most, language, 1)) for key, most in told if most is not None
     )
+
+
+def _curve(view: View, language: Language) -> str:
+    """How far every outcome has come at the last step of the first window that has one, beside the report's share."""
+    told = next((panel for panel in panels_of(view) if any(course.steps for course in panel.courses)), None)
+    if told is None:
+        return say("sentence.no_curve", language)
+    outcome = view.table.dimensions[-2]
+    window = "" if told.window is None else view.labels.category(view.table.dimensions[0], told.window, language)
+    parts = "; ".join(
+        say(
+            "sentence.curve_part",
+            language,
+            name=view.labels.category(outcome, course.code, language),
+            share=_course(course, language),
+        )
+        for course in told.courses
+    )
+    months = f"{told.courses[0].steps[-1].month:g}"
+    return say("sentence.curve", language, months=months, window=f" ({window})" if window else "", parts=parts)
+
+
+def _course(course: Course, language: Language) -> str:
+    shown = step_text(course.steps[-1], language)
+    if course.naive is None:
+        return shown
+    return f"{shown}, {say('chart.naive', language, share=percent(course.naive, language, 0))}"
 
 
 def _largest(view: View, cells: list[Point], language: Language) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flows.publication.cells import Codes, Point, points
 from flows.publication.labels import LANGUAGES, Labels, Language, in_language
@@ -20,6 +20,7 @@ class View:
     derived  the statistics that the catalogue derives from this table.
     totals   totals of groups of cells (keys: codes of all dimensions but the last, or `()` for the table) that other
              published tables state; they give a group with blanks its size.
+    beside   the other published tables that a derived statistic of this one reads.
     """
 
     table: ProtectedTable
@@ -27,6 +28,7 @@ class View:
     labels: Labels
     derived: tuple[Derived, ...]
     totals: dict[Codes, Point]
+    beside: Mapping[str, ProtectedTable] = field(default_factory=dict)
 
     @property
     def chart(self) -> Chart:
@@ -61,7 +63,9 @@ def make_views(tables: Mapping[str, ProtectedTable], catalogue: Catalogue, merge
         table = tables[entry.id]
         labels = Labels(merged, {dimension.name: dimension.label for dimension in entry.dimensions})
         derived = tuple(item for item in catalogue.derived if item.table == entry.id)
-        found.append(View(table, entry, labels, derived, stated.get(entry.id, {})))
+        named = [name for item in derived for name in (item.late, item.naive) if name is not None]
+        beside = {name: tables[name] for name in named if name in tables}
+        found.append(View(table, entry, labels, derived, stated.get(entry.id, {}), beside))
     return found
 
 

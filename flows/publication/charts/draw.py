@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from flows.publication.charts.bars import bars_drawing
 from flows.publication.charts.bubbles import bubbles_drawing
+from flows.publication.charts.curves import curves_drawing
 from flows.publication.charts.flow import flow_drawing
 from flows.publication.charts.pairs import pairs_drawing
 from flows.publication.charts.series import line_drawing
 from flows.publication.charts.shell import Drawing, inline, whole_file
 from flows.publication.charts.stacks import stacks_drawing
+from flows.publication.incidence import curve_of
 from flows.publication.labels import LANGUAGES, Language
 from flows.publication.readings import has_readings
 from flows.publication.sentences import sentence
@@ -24,6 +26,7 @@ FORMS: dict[str, tuple[Draw, str]] = {
     "mean": (line_drawing, "desc_mean"),
     "flow": (flow_drawing, "desc_flow"),
     "readings": (pairs_drawing, "desc_readings"),
+    "curve": (curves_drawing, "desc_curve"),
     "bars": (bars_drawing, "desc_bars"),
     "bars100": (stacks_drawing, "desc_bars100"),
     "bubbles": (bubbles_drawing, "desc_top"),
@@ -43,6 +46,8 @@ def form(view: View) -> str:
         return "flow"
     if view.chart == "readings" and has_readings(view):
         return "readings"
+    if view.chart == "curve" and curve_of(view) is not None:
+        return "curve"
     if all(len(categories[name]) == 1 for name in dimensions[:-1]):
         return "bars"
     long = max(len(categories[name]) for name in dimensions) > LISTED_FROM
