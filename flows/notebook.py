@@ -22,6 +22,7 @@ from disclosure.reader import read_table, table_ids
 from disclosure.store import DATABASE
 from disclosure.verify import verify_release
 from flows.checks import settings_beside
+from flows.notebook_time import curve_frame, quartile_frame, reading_frame
 from flows.publication.cells import points
 from flows.publication.charts import draw_charts
 from flows.publication.gridded import Grid, counts_grid, shares_grid, top_grids
@@ -32,7 +33,7 @@ from flows.publication.terminal import legend
 from flows.publication.views import View, make_views
 from flows.settings import Settings
 from flows.state import open_state
-from schemas.catalogue import Catalogue, load_catalogue
+from schemas.catalogue import Catalogue, Derived, load_catalogue
 from schemas.errors import UsageError
 from schemas.policy import load_policy
 from schemas.release import MANIFEST, RESTRICTED
@@ -95,7 +96,7 @@ class Release(Mapping[str, "Table"]):
         if table not in self._views:
             raise UsageError(f"There is no {self.audience} table '{table}' here; there are {', '.join(self._views)}.")
         self._note(table)
-        return Table(self._views[table], self._catalogue, self.language)
+        return Table(self._views[table], self._catalogue, self.language, self)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._views)
@@ -138,8 +139,8 @@ class Release(Mapping[str, "Table"]):
 class Table:
     """One protected table, and what may be derived from it. A blank is never guessed: what needs it is missing too."""
 
-    def __init__(self, view: View, catalogue: Catalogue, language: Language) -> None:
-        self._view, self._catalogue, self._language = view, catalogue, language
+    def __init__(self, view: View, catalogue: Catalogue, language: Language, release: Release) -> None:
+        self._view, self._catalogue, self._language, self._release = view, catalogue, language, release
 
     @property
     def protected(self) -> ProtectedTable:
@@ -214,6 +215,36 @@ class Table:
         missed  the share of true links that may be missing. Doubt about single links is not in it, as in `unseen`.
         """
         return compare(self._view.table, missed=missed)
+
+    def curve(self) -> pd.DataFrame:
+        """Shares through time beside the report's, with their intervals (`flows.notebook_time.curve_frame`).
+
+        It also reads the table of who came into view when and the reports' shares, which is noted in the log where this one is.
+        UsageError for a table of which the catalogue derives no curve.
+        """
+        item = self._asked("curve")
+        names = (item.table, *(name for name in (item.late, item.naive) if name in self._release))
+        return curve_frame(item, {name: self._release[name].protected for name in names if name is not None})
+
+    def quartiles(self) -> pd.DataFrame:
+        """Quartiles of the days until a step (`flows.notebook_time.quartile_frame`); UsageError for a table without them."""
+        self._asked("quantiles")
+        return quartile_frame(self._view.table)
+
+    def readings(self) -> pd.DataFrame:
+        """Every share by reading and window (`flows.notebook_time.reading_frame`); UsageError for a table without them."""
+        self._asked("readings")
+        return reading_frame(self._view)
+
+    def _asked(self, statistic: str) -> Derived:
+        """What the catalogue derives from this table by that name."""
+        for item in self._catalogue.derived:
+            if (item.table, item.statistic) == (self._view.table.id, statistic):
+                return item
+        has = ", ".join(item.table for item in self._catalogue.derived if item.statistic == statistic)
+        raise UsageError(
+            f"The catalogue derives no {statistic} from {self._view.table.id}; it does from {has or 'no table'}."
+        )
 
     def __repr__(self) -> str:
         return f"<{self._view.table.id}: {self.title}>"

@@ -77,7 +77,7 @@ def _steps(item: Derived, tables: Tables, labels: Labels) -> Iterator[Row]:
     bands = [str(code) for code in table.categories[days]]
     for code in table.categories[groups[0]] if groups else [None]:
         frame = table.frame if code is None else table.frame[(table.frame[groups[0]] == code).to_numpy()]
-        counts = [_by_band(frame[(frame[taken] == state).to_numpy()], days, bands) for state in ("ja", "open")]
+        counts = [by_band(frame[(frame[taken] == state).to_numpy()], days, bands) for state in ("ja", "open")]
         name = _name(item, labels, [] if code is None else [(groups[0], str(code))])
         yield (
             name,
@@ -85,7 +85,8 @@ def _steps(item: Derived, tables: Tables, labels: Labels) -> Iterator[Row]:
         )
 
 
-def _by_band(frame: pd.DataFrame, days: str, bands: list[str]) -> list[float]:
+def by_band(frame: pd.DataFrame, days: str, bands: list[str]) -> list[float]:
+    """The counts of one step by band; NaN where blank."""
     counts = frame.set_index(frame[days].astype(str))[COUNT].astype("Float64").reindex(bands)
     found: list[float] = counts.to_numpy(dtype=np.float64, na_value=np.nan).tolist()
     return found

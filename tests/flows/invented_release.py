@@ -61,27 +61,28 @@ def propose(
     snapshot: str = "a",
     actor: str = "anna",
     policy: str = POLICY,
+    study: str = "nr2015",
 ) -> Path:
     """Propose `shown` as `release`, its pattern sealed and its certificate kept; returns the folder."""
     settings = Settings(state, "", None, actor)
-    final, digest = out / "releases" / "nr2015" / release, snapshot * 64
+    final, digest = out / "releases" / study / release, snapshot * 64
     with open_state(settings, create=True) as opened, stage(opened.store, release, final) as staged:
-        opened.require_key("nr2015")
-        opened.memo("nr2015").keep_pattern(digest, policy, pack_protected(shown))
+        opened.require_key(study)
+        opened.memo(study).keep_pattern(digest, policy, pack_protected(shown))
         for part in ("public", "restricted"):
             (staged.folder / part).mkdir(mode=0o700)
             for name, table in shown.items():
                 table.frame.to_csv(staged.folder / part / f"{name}.csv", index=False)
         certificate = keep_certificate(opened.store, release, "restricted", json.dumps(CERTIFICATE).encode())
         attacked = {"audience": "restricted", "insider": "person", "certified": True, "certificate": certificate}
-        opened.append("attacked", attacked, "nr2015", release)
-        origin = Origin("nr2015", digest, policy, "c" * 64, "0.1.0")
+        opened.append("attacked", attacked, study, release)
+        origin = Origin(study, digest, policy, "c" * 64, "0.1.0")
         key = opened.log.key
         assert key is not None
         manifest = seal_release(staged.folder, origin, bytes(32), key)
         with opened.store.transaction() as tx:
             begin_publication(
-                tx, opened.log, staged, study="nr2015", manifest=manifest, snapshot=digest, policy=policy,
+                tx, opened.log, staged, study=study, manifest=manifest, snapshot=digest, policy=policy,
                 code="0.1.0", actor=actor, role="operator",
             )  # fmt: skip
             remember_folder(tx, release, final)

@@ -12,11 +12,12 @@ from flows.notebook import Release, Table
 from flows.settings import Settings
 from flows.state import open_state
 from schemas.errors import IntegrityError, UsageError
-from schemas.tables import ProtectedTable
+from schemas.tables import ExactTable, ProtectedTable
 from tabulation.unseen import HISTORIES, Refusal, Unseen
 from tabulation.unseen_table import LISTS, unseen
 from tests.conftest import ROOT
 from tests.flows.invented_release import propose, tables
+from tests.tabulation.tabulation_reference import reference_tables
 
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -86,6 +87,20 @@ def overlap(counts: list[int | None], **columns: list[object]) -> ProtectedTable
     return ProtectedTable("keten_overlap", "public", regime, ("registers",), {"registers": tuple(codes)}, frame)
 
 
+def blanked(table: ExactTable) -> ProtectedTable:
+    """Every count from 1 to 4 blank: not safe, and what a door for protected tables has to cope with."""
+    frame = table.frame.astype({"aantal": "Int64"})
+    small = frame["aantal"].between(1, 4)
+    frame = frame.assign(aantal=frame["aantal"].mask(small), status=small.map({True: "suppressed", False: "ok"}))
+    return ProtectedTable(table.id, "restricted", "suppressed", table.dimensions, table.categories, frame)
+
+
+def follower(folder: Path, study: str) -> Path:
+    """A release of a study of the same people, from the example registers."""
+    shown = {name: blanked(table) for name, table in reference_tables(study).items()}
+    return propose(folder / "state", folder, f"{study}-1", shown, study=study)
+
+
 COUNTS: list[int | None] = [180, 240, 60, 600, 150, 200, 50]
 
 
@@ -106,6 +121,24 @@ def test_the_door_gives_tables_only(folder: Path) -> None:
     assert isinstance(Release.open(folder)["nr2015_f04"].unseen(), Refusal)
 
 
+def test_what_a_table_does_not_have_is_told_with_those_that_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCHAKEL_STATE", raising=False)
+    routes = Release.open(follower(tmp_path, "routes2020"), "restricted")
+    with pytest.raises(
+        UsageError, match=r"derives no curve from routes2020_stappen; it does from routes2020_bedenktijd_verloop"
+    ):
+        routes["routes2020_stappen"].curve()
+    days = routes["routes2020_stappen"].quartiles()
+    assert set(days["kwartiel"]) <= {0.25, 0.5, 0.75}
+    shares = routes["routes2020_lezingen"].readings()
+    counts = routes["routes2020_lezingen"].frame
+    blanks = int((counts["status"] == "suppressed").sum())
+    assert shares[["soepel", "streng"]].isna().sum().sum() == blanks > 0, "a blank is missing, nothing else is"
+    curve = routes["routes2020_b8_verloop"].curve()
+    assert (curve["minst"] <= curve["meest"]).all()
+    assert curve["percentage"].isna().any(), "where a blank leaves a range"
+
+
 def test_every_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCHAKEL_STATE", raising=False)
     monkeypatch.setenv("SCHAKEL_ACTOR", "noor")
@@ -122,7 +155,10 @@ def test_every_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monk
     t03 = ProtectedTable("nr2015_t03", "restricted", "suppressed", names, categories, outcome)
     shown = tables() | {"keten_overlap": overlap(COUNTS), "nr2015_t03": t03}
     folder = propose(tmp_path / "state", tmp_path, "nr2015-1", shown)
+    beyond = {name.upper(): follower(tmp_path, name) for name in ("routes2020", "keten2015")}
     blocks = BLOCK.findall((ROOT / "docs" / "notebook.md").read_text(encoding="utf-8"))
-    assert len(blocks) >= 6
-    exec("\n".join(blocks), {"FOLDER": folder})
-    assert ("noor", {"item": "keten_overlap.csv", "audience": "restricted"}) in read_leaves(folder)
+    assert len(blocks) >= 10, "three lines, a table, and one example per analysis"
+    exec("\n".join(blocks), {"FOLDER": folder, **beyond})
+    read = [str(body["item"]) for _, body in read_leaves(folder) if isinstance(body, dict)]
+    companions = {f"routes2020_b8_{name}.csv" for name in ("verloop", "instroom", "naief")}
+    assert {"keten_overlap.csv", "keten2015_traject.csv", *companions} <= set(read)

@@ -166,6 +166,25 @@ def crowd(first_year: int, last_year: int, *, people: int, seed: int = 2015) -> 
     return made
 
 
+def moments(first_year: int, last_year: int, *, people: int, seed: int = 2020) -> Registers:
+    """People with one moment each, up to five years before the period or in it, and at most one thing after it, soon or late."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    start, days = date(first_year - 5, 1, 1), 365 * (last_year - first_year + 6) + 2
+    made = Registers([], [], [])
+    for person in range(1_000_000, 1_000_000 + people):
+        kind = ("B8", "BEDENKTIJD", "B9")[int(rng.integers(3))]
+        day = start + timedelta(int(rng.integers(days)))
+        after = int((rng.integers(200), rng.integers(days))[int(rng.integers(2))])
+        wait = int((0, rng.integers(1000))[int(rng.integers(2))])
+        then = (None, "B8", "B9", "ASIEL")[int(rng.integers(4))]
+        for procedure, applied in ((kind, day), (then, day + timedelta(after))):
+            if procedure is not None:
+                made.ind.append(Procedure(
+                    person, procedure, applied, applied + timedelta(wait), "INGEWILLIGD", None, None, "V", "NGA", 20, "AANGIFTE"
+                ))  # fmt: skip
+    return made
+
+
 def tables(made: Registers, study: Study) -> tuple[dict[str, pa.Table], pa.Table]:
     """(attributes by bron, persons) for `tabulate`."""
     columns = {

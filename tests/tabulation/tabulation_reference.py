@@ -1,6 +1,7 @@
 """The reference extracts as attribute tables and true person ids, without intake, encoding or linking.
 
-A plain loader of its own, so that what it shows about `tabulation` does not depend on another room.
+A study of the same people as another (`people_of`, its head) is counted on the extracts of that one. A plain loader of
+its own, so that what it shows about `tabulation` does not depend on another room.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from schemas.catalogue import Catalogue, load_catalogue
+from schemas.catalogue import Catalogue, load_catalogue, together
 from schemas.study import SHIPPED, Register, Study, load_study
 from schemas.tables import ExactTable
 from tabulation.tabulate import tabulate
 
 REFERENCE = Path(__file__).parents[1] / "reference"
-STUDIES = ("nr2015", "wodc2020")
+REPORTS = ("nr2015", "wodc2020")
+FOLLOWERS = ("keten2015", "routes2020")
+STUDIES = (*REPORTS, *FOLLOWERS)
 KEYS = {"ind": "vnummer", "dtv": "d9_nummer", "iom": "iom_nummer"}
 AGE_AT = {"ind": "datum_aanvraag", "dtv": "d9_start", "iom": "vertrekdatum"}
 DATES = ("datum_aanvraag", "datum_besluit", "datum_bezwaar", "d9_start", "d9_einde", "vertrekdatum")
@@ -43,6 +46,8 @@ def expected(name: str) -> dict[str, list[dict[str, object]]]:
 def reference_input(name: str) -> tuple[dict[str, pa.Table], pa.Table]:
     """(attributes by bron, persons) of a reference study, with the true links."""
     study, _ = study_and_catalogue(name)
+    if study.people_of is not None:
+        return reference_input(study.people_of)
     attributes: dict[str, pa.Table] = {}
     tokens: list[int] = []
     people: list[int] = []
@@ -63,6 +68,15 @@ def reference_input(name: str) -> tuple[dict[str, pa.Table], pa.Table]:
 def reference_tables(name: str) -> dict[str, ExactTable]:
     study, catalogue = study_and_catalogue(name)
     return tabulate(*reference_input(name), study, catalogue)
+
+
+@cache
+def with_head(name: str) -> Catalogue:
+    """The catalogue of a study with that of its head, whose tables its relations may name."""
+    study, catalogue = study_and_catalogue(name)
+    if study.people_of is None:
+        return catalogue
+    return together([catalogue, study_and_catalogue(study.people_of)[1]])
 
 
 def _truth(name: str) -> dict[tuple[str, str], int]:

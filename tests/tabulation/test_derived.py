@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 from tabulation_reference import REFERENCE, STUDIES, reference_tables, study_and_catalogue
@@ -35,6 +35,7 @@ def test_section_3_2() -> None:
         assert africans.p > 0.5
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(1, 400), min_size=3, max_size=3), min_size=2, max_size=4), st.booleans())
 def test_chi_square_is_scipys(counts: list[list[int]], yates: bool) -> None:
     made = chi_square(grid(counts), "r", "c")
@@ -107,6 +108,6 @@ def test_a_top_list_with_blanks_says_so() -> None:
 def test_every_derived_entry_computes(name: str) -> None:
     _, catalogue = study_and_catalogue(name)
     assert catalogue.derived
-    for item in (item for item in catalogue.derived if item.statistic not in ("compare", "unseen")):
+    for item in (item for item in catalogue.derived if item.statistic in ("percent", "top", "chi_square")):
         made = derive(item, reference_tables(name)[item.table].frame)
         assert isinstance(made, ChiSquare) if item.statistic == "chi_square" else len(made) > 0  # type: ignore[arg-type]

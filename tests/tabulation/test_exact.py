@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from tabulation_reference import STUDIES, expected, reference_tables
+from tabulation_reference import REPORTS, expected, reference_tables
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", REPORTS)
 def test_tables_and_their_order(name: str) -> None:
     assert list(reference_tables(name)) == list(expected(name))
 
 
-@pytest.mark.parametrize(("name", "table"), [(name, table) for name in STUDIES for table in expected(name)])
+@pytest.mark.parametrize(("name", "table"), [(name, table) for name in REPORTS for table in expected(name)])
 def test_exact(name: str, table: str) -> None:
     """Columns, codes with their types, rows and their order, values."""
     exact = reference_tables(name)[table]

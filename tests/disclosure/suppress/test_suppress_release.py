@@ -15,7 +15,7 @@ from disclosure.suppress.release import Joint, build
 from schemas.catalogue import Catalogue, selected
 from schemas.policy_suppression import SuppressionPolicy
 from schemas.tables import ExactTable, ProtectedTable
-from tests.tabulation.tabulation_reference import STUDIES, reference_tables, study_and_catalogue
+from tests.tabulation.tabulation_reference import REPORTS, reference_tables, study_and_catalogue
 
 RULES = SuppressionPolicy(time_limit=5.0)
 OUTSIDER = SuppressionPolicy(insider="none", time_limit=2.0)
@@ -67,7 +67,7 @@ def cells_where(joint: Joint, tables: Mapping[str, ExactTable], name: str, **cod
 # The system ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", REPORTS)
 def test_every_equation_holds_and_every_row_has_its_cell(study: str) -> None:
     joint, tables = joint_of(study), reference_tables(study)
     assert not (joint.system.equations @ joint.system.values).any()
@@ -153,7 +153,7 @@ def test_people_are_counted_once_however_often_they_return() -> None:
 # What is printed ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", REPORTS)
 def test_blanks_look_alike_and_small_cells_are_blank(study: str) -> None:
     tables = part(study)[1]
     for name, table in released(study).protected.items():
@@ -176,7 +176,7 @@ def test_the_certificate_knows_every_printed_blank() -> None:
     assert sum(blank["primary"] for blank in certificate["blanks"]) > 0
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", REPORTS)
 def test_a_reader_of_the_printed_tables_determines_no_small_cell(study: str) -> None:
     catalogue, tables = part(study)
     reader = read(released(study).protected, catalogue)
@@ -184,7 +184,7 @@ def test_a_reader_of_the_printed_tables_determines_no_small_cell(study: str) -> 
     assert not narrow
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", REPORTS)
 def test_a_person_alone_in_a_cell_determines_no_other_small_cell(study: str) -> None:
     catalogue, tables = part(study)
     reader, secret = read(released(study).protected, catalogue), small(tables, 5)
