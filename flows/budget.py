@@ -9,6 +9,7 @@ from disclosure.ledger import BudgetLine, epsilon_of
 from disclosure.noise.frozen import budget_line
 from disclosure.noise.plan import Plan, edition_rho, limits, person_curve, plan
 from disclosure.noise.units import moves
+from flows.family import require_own_people
 from flows.settings import Settings
 from flows.state import open_state
 from schemas.errors import UsageError
@@ -151,6 +152,7 @@ def _moves(population: Population) -> str:
 def adopt(settings: Settings, study_ref: str) -> list[str]:
     """Make the policy's totals the ledger's; every change is a leaf with the value before and after."""
     study = load_study(study_ref)
+    require_own_people(study_ref, study)
     policy, _ = load_policy(resource(study_ref, "policies", study.policy))
     said = []
     with open_state(settings) as state:

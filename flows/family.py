@@ -17,6 +17,7 @@ from flows.state import State
 from schemas.catalogue import Catalogue, load_catalogue, together
 from schemas.errors import DisclosureRefused, UsageError
 from schemas.policy import Policy, load_policy
+from schemas.policy_noise import NoisePolicy
 from schemas.study import Study, load_study, resource, shipped_studies
 from schemas.tables import ProtectedTable
 
@@ -62,6 +63,33 @@ def relatives(ref: str, study: Study) -> list[tuple[str, Study]]:
     if study.people_of is not None and study.family not in [other.id for _, other in others]:
         raise UsageError(f"{ref}: people_of: there is no study '{study.family}'; name its file in beside.")
     return others
+
+
+def require_head_pays(ref: str, study: Study, noise: NoisePolicy) -> None:
+    """Noise about another study's people is paid from that one's budgets: UsageError for a population that its policy has not."""
+    path, head = _head(ref, study)
+    carried = load_policy(resource(path, "policies", head.policy))[0].public.noise
+    known = {population.id for population in (carried.populations if carried is not None else ())}
+    lost = [population.id for population in noise.populations if population.id not in known]
+    if lost:
+        raise UsageError(
+            f"{study.policy}: {lost[0]} is no population of {head.id}, whose people {study.id} counts; noise for the same "
+            "people is paid from the same budget, so name one of its populations."
+        )
+
+
+def require_own_people(ref: str, study: Study) -> None:
+    """UsageError where a study's budgets are not its own to set."""
+    if study.people_of is not None:
+        _, head = _head(ref, study)
+        raise UsageError(
+            f"{study.id} counts the people of {head.id}, whose policy alone sets their budget; adopt that one's: "
+            f"schakel budget adopt {head.id}."
+        )
+
+
+def _head(ref: str, study: Study) -> tuple[str, Study]:
+    return next((path, other) for path, other in relatives(ref, study) if other.id == study.family)
 
 
 def _member(ref: str, study: Study) -> Member:

@@ -13,15 +13,13 @@ from disclosure.noise import protect_noisy
 from disclosure.noise.plan import limits
 from disclosure.rounding import RoundingResult, round_tables
 from disclosure.suppress import SuppressionResult, suppress_tables
-from flows.family import editions, joint_catalogue, minded, relatives, shown_before
+from flows.family import editions, joint_catalogue, minded, require_head_pays, shown_before
 from flows.job import Job
 from flows.packing import pack_protected, unpack_protected
 from flows.state import State
 from schemas.catalogue import Catalogue
 from schemas.errors import DisclosureRefused, UsageError
-from schemas.policy import load_policy
 from schemas.policy_noise import NoisePolicy
-from schemas.study import resource
 from schemas.tables import STATUS, ExactTable, ProtectedTable
 
 Tables = dict[str, ProtectedTable]
@@ -129,7 +127,7 @@ def _require_budgets(ledger: Ledger, noise: NoisePolicy, job: Job) -> None:
     A study of another one's people spends what that one's policy gives them, and nothing of its own.
     """
     if job.study.people_of is not None:
-        _require_populations(noise, job)
+        require_head_pays(job.study_ref, job.study, noise)
         return
     there = {(line.population, line.audience): line.budget for line in ledger.statement()}
     for population, rho in limits(noise).items():
@@ -141,18 +139,6 @@ def _require_budgets(ledger: Ledger, noise: NoisePolicy, job: Job) -> None:
                 f"The policy gives {population} another budget than the ledger holds; "
                 f"`schakel budget adopt {job.study_ref}` makes it the ledger's and says so in the log."
             )
-
-
-def _require_populations(noise: NoisePolicy, job: Job) -> None:
-    path, head = next((ref, other) for ref, other in relatives(job.study_ref, job.study) if other.people_of is None)
-    carried = load_policy(resource(path, "policies", head.policy))[0].public.noise
-    known = {population.id for population in (carried.populations if carried is not None else ())}
-    lost = [population.id for population in noise.populations if population.id not in known]
-    if lost:
-        raise UsageError(
-            f"{job.policy.id}: {lost[0]} is no population of {head.id}, whose people {job.study.id} counts; noise for the same "
-            "people is paid from the same budget, so name one of its populations."
-        )
 
 
 def _log_tables(job: Job, state: State, tables: Tables, release: str) -> None:
