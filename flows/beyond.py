@@ -46,7 +46,7 @@ def told(
             labels = Labels({}, {d.name: d.label for d in catalogue.entry(item.table).dimensions})
             found = compare(table, drawn, may_be_missing(quality))
             rows += [(_who(item, one, labels), compared_in_words(one)) for one in found] or [(item.titles, _NOT_SHOWN)]
-    return rows + told_of_time(tables, catalogue)
+    return rows + told_of_time(tables, catalogue, spread)
 
 
 _NOT_SHOWN = Text(

@@ -5,20 +5,22 @@ Protected tables enter and nothing else. A blank is never guessed: what needs on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
 
-from disclosure.rules import quantile_of_few
 from flows.publication.incidence import panels
 from flows.publication.readings import readings
 from flows.publication.views import View
-from flows.through_time import by_band
+from flows.through_time import steps_of
 from schemas.catalogue import Derived
 from schemas.tables import LOWER, UPPER, ProtectedTable
-from tabulation.through_time import FEWEST, corrected, quantiles
+from tabulation.quantiles import Quantile
 
 CURVE = ("venster", "vervolg", "maand", "percentage", "minst", "meest", LOWER, UPPER, "rapport")
+DAYS = ("dagen", LOWER, UPPER)
+NO_DAYS = (math.nan,) * len(DAYS)
 
 
 def curve_frame(item: Derived, tables: Mapping[str, ProtectedTable]) -> pd.DataFrame:
@@ -38,23 +40,24 @@ def curve_frame(item: Derived, tables: Mapping[str, ProtectedTable]) -> pd.DataF
 
 
 def quartile_frame(table: ProtectedTable) -> pd.DataFrame:
-    """Per step (where there are any) and quartile: the day, of those who took it and, `afgekapt`, had nobody been cut off.
+    """Per step (where there are any) and quartile: the day with its interval, of those who took it and had nobody been cut off.
 
-    Only where at least ten people lie on either side; no rows for a step with a blank among its counts.
+    Only where at least ten people lie on either side; no rows for a step with a blank among those who took it. An infinite upper
+    end lies in the last band, which has none. Doubt about links is not in the intervals (the restricted note's have it).
     """
-    *groups, taken, days = table.dimensions
-    bands = [str(code) for code in table.categories[days]]
     rows = []
-    for code in table.categories[groups[0]] if groups else [None]:
-        frame = table.frame if code is None else table.frame[(table.frame[groups[0]] == code).to_numpy()]
-        counts = [by_band(frame[(frame[taken] == state).to_numpy()], days, bands) for state in ("ja", "open")]
-        later = {found.share: round(found.day) for found in quantiles(corrected(*counts), bands)}
+    for step in steps_of(table):
+        later = {found.share: _days(found) for found in step.later}
         rows += [
-            (*([] if code is None else [code]), found.share, round(found.day), later.get(found.share, pd.NA))
-            for found in quantiles(counts[0], bands)
-            if not quantile_of_few(found.n, found.share, FEWEST)
+            (*([] if step.code is None else [step.code]), found.share, *_days(found), *later.get(found.share, NO_DAYS))
+            for found in step.shown
         ]
-    return pd.DataFrame(rows, columns=[*groups, "kwartiel", "dagen", "dagen_niet_afgekapt"])
+    groups = table.dimensions[:-2]
+    return pd.DataFrame(rows, columns=[*groups, "kwartiel", *DAYS, *(f"{name}_niet_afgekapt" for name in DAYS)])
+
+
+def _days(found: Quantile) -> tuple[float, ...]:
+    return tuple(round(day) if math.isfinite(day) else day for day in (found.day, found.low, found.high))
 
 
 def reading_frame(view: View) -> pd.DataFrame:

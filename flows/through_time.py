@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,9 @@ from flows.publication.words import say
 from schemas.catalogue import Catalogue, Derived
 from schemas.study import Text
 from schemas.tables import COUNT, ProtectedTable
-from tabulation.through_time import FEWEST, Quantile, corrected, quantiles, reaches
+from tabulation.quantiles import Quantile, Taken, quantiles
+from tabulation.spread import Spread
+from tabulation.through_time import FEWEST, reaches
 
 Tables = Mapping[str, ProtectedTable]
 Row = tuple[Text, Text]
@@ -22,14 +25,20 @@ ASKED = (12, 24)  # months
 NOT_SHOWN = Text(nl="volgt niet uit wat getoond wordt", en="does not follow from what is shown")
 
 
-def told_of_time(tables: Tables, catalogue: Catalogue) -> list[Row]:
-    """(what, in words) for every curve, step and reading that the catalogue derives from these tables."""
-    tell = {"curve": _curves, "quantiles": _steps, "readings": _readings}
+def told_of_time(tables: Tables, catalogue: Catalogue, spread: Mapping[str, Spread]) -> list[Row]:
+    """(what, in words) for every curve, step and reading that the catalogue derives from these tables.
+
+    spread  what linked tables would be in every draw of the links; it widens the intervals of days.
+    """
     rows: list[Row] = []
     for item in catalogue.derived:
-        if item.statistic in tell and item.table in tables:
-            labels = Labels({}, {d.name: d.label for d in catalogue.entry(item.table).dimensions})
-            rows += tell[item.statistic](item, tables, labels)
+        if item.table not in tables:
+            continue
+        labels = Labels({}, {d.name: d.label for d in catalogue.entry(item.table).dimensions})
+        if item.statistic == "quantiles":
+            rows += _steps(item, tables, labels, spread[item.table].drawn if item.table in spread else None)
+        elif item.statistic in _TELL:
+            rows += _TELL[item.statistic](item, tables, labels)
     return rows
 
 
@@ -71,59 +80,89 @@ def _none_or(value: float | None, nl: str, en: str) -> Text:
     return Text(nl=nl.format(shown), en=en.format(shown)) if shown else Text(nl="", en="")
 
 
-def _steps(item: Derived, tables: Tables, labels: Labels) -> Iterator[Row]:
+def _steps(item: Derived, tables: Tables, labels: Labels, drawn: np.ndarray | None) -> Iterator[Row]:
     table = tables[item.table]
+    bands = [str(code) for code in table.categories[table.dimensions[-1]]]
+    for step in steps_of(table, drawn):
+        name = _name(item, labels, [] if step.code is None else [(table.dimensions[0], step.code)])
+        yield name, _days(step, bands)
+
+
+@dataclass(frozen=True)
+class StepDays:
+    """One step of a table by step (None without), taken and days: quartiles of those who took it, and had nobody been cut off.
+
+    Quantiles with fewer than ten people on either side are left out of both. n: who took it, None where a blank is among them.
+    """
+
+    code: str | None
+    shown: list[Quantile]
+    later: list[Quantile]
+    counts: np.ndarray
+    n: int | None
+
+
+def steps_of(table: ProtectedTable, drawn: np.ndarray | None = None) -> Iterator[StepDays]:
+    """Every step of a table. drawn: (draws, rows of the frame), its counts under other ways to link; they widen the intervals."""
     *groups, taken, days = table.dimensions
     bands = [str(code) for code in table.categories[days]]
+    frame = table.frame.reset_index(drop=True)
     for code in table.categories[groups[0]] if groups else [None]:
-        frame = table.frame if code is None else table.frame[(table.frame[groups[0]] == code).to_numpy()]
-        counts = [by_band(frame[(frame[taken] == state).to_numpy()], days, bands) for state in ("ja", "open")]
-        name = _name(item, labels, [] if code is None else [(groups[0], str(code))])
-        yield (
-            name,
-            _days(quantiles(counts[0], bands), quantiles(corrected(counts[0], counts[1]), bands), counts[0], bands),
+        mine = np.ones(len(frame), dtype=bool) if code is None else (frame[groups[0]] == code).to_numpy()
+        ja, still_open = (
+            _by_band(frame[mine & (frame[taken] == state).to_numpy()], days, bands, drawn) for state in ("ja", "open")
+        )
+        whole = [Taken(one, other) for one, other in zip(ja, still_open, strict=True)]
+        only = [Taken(one) for one in ja]
+        shown, later = quantiles(only[0], bands, drawn=only[1:]), quantiles(whole[0], bands, drawn=whole[1:])
+        yield StepDays(
+            None if code is None else str(code), _enough(shown), _enough(later), ja[0], shown[0].n if shown else None
         )
 
 
-def by_band(frame: pd.DataFrame, days: str, bands: list[str]) -> list[float]:
-    """The counts of one step by band; NaN where blank."""
-    counts = frame.set_index(frame[days].astype(str))[COUNT].astype("Float64").reindex(bands)
-    found: list[float] = counts.to_numpy(dtype=np.float64, na_value=np.nan).tolist()
-    return found
+def _enough(found: list[Quantile]) -> list[Quantile]:
+    return [q for q in found if not quantile_of_few(q.n, q.share, FEWEST)]
 
 
-def _days(naive: list[Quantile], later: list[Quantile], counts: list[float], bands: list[str]) -> Text:
-    if not naive:
+def _by_band(frame: pd.DataFrame, days: str, bands: list[str], drawn: np.ndarray | None) -> list[np.ndarray]:
+    """The counts by band as shown, and in every draw of the links."""
+    places = pd.Series(frame.index, index=frame[days].astype(str)).reindex(bands)
+    shown = frame[COUNT].astype("Float64").loc[places].to_numpy(dtype=np.float64, na_value=np.nan)
+    draws = [] if drawn is None else np.maximum(drawn[:, places.to_numpy()], 0).astype(np.float64)
+    return [shown, *draws]
+
+
+def _days(step: StepDays, bands: list[str]) -> Text:
+    if step.n is None:
         return NOT_SHOWN
-    n = naive[0].n
-    if quantile_of_few(n, 0.5, FEWEST):
+    if not step.shown:
         return Text(nl="te weinig mensen voor een mediaan", en="too few people for a median")
-    enough = [q for q in naive if not quantile_of_few(n, q.share, FEWEST)]
-    shown = " / ".join(f"{q.day:.0f}" for q in enough)
-    parts = [
-        Text(
-            nl=f"{_which(enough, 'nl')} van wie de stap zette: {shown} dagen",
-            en=f"{_which(enough, 'en')} of those who took the step: {shown} days",
-        )
-    ]
-    middle = next((q for q in later if q.share == 0.5), None)
-    if middle is not None:
+    parts = [_told(step.shown, "van wie de stap zette", "of those who took the step")]
+    if step.later:
+        last = bands[-1].rstrip("+")
         parts.append(
-            Text(
-                nl=f"mediaan als niemand door het einde van de periode was afgekapt: {middle.day:.0f} dagen",
-                en=f"median had nobody been cut off by the end of the period: {middle.day:.0f} days",
+            _told(
+                step.later,
+                f"als niemand door het einde van de periode was afgekapt, van wie hem binnen {last} dagen zet",
+                f"had nobody been cut off by the end of the period, of those who take it within {last} days",
             )
         )
     if bands[0] == "0-1":
-        day = 100 * counts[0] / n
+        day = 100 * step.counts[0] / step.n
         parts.append(Text(nl=f"binnen een dag: {day:.0f} %", en=f"within a day: {day:.0f}%"))
     return Text(nl="; ".join(part.nl for part in parts), en="; ".join(part.en for part in parts))
 
 
-def _which(found: list[Quantile], language: str) -> str:
-    if len(found) == 1:
-        return "mediaan" if language == "nl" else "median"
-    return "kwartielen" if language == "nl" else "quartiles"
+def _told(found: list[Quantile], nl: str, en: str) -> Text:
+    """`quartiles of those who took the step: 31 (28–34) / 61 (57–65) / 74 (71–78) days (95%)`."""
+    dutch, english = (" / ".join(_one(q, words) for q in found) for words in ("of meer", "or more"))
+    which = ("mediaan", "median") if len(found) == 1 else ("kwartielen", "quartiles")
+    return Text(nl=f"{which[0]} {nl}: {dutch} dagen (95 %)", en=f"{which[1]} {en}: {english} days (95%)")
+
+
+def _one(q: Quantile, or_more: str) -> str:
+    high = f"{q.high:.0f}" if np.isfinite(q.high) else or_more
+    return f"{q.day:.0f} ({q.low:.0f}{'–' if np.isfinite(q.high) else ' '}{high})"
 
 
 def _readings(item: Derived, tables: Tables, labels: Labels) -> Iterator[Row]:
@@ -153,3 +192,6 @@ def _name(item: Derived, labels: Labels, codes: list[tuple[str, str]]) -> Text:
     }  # type: dict[str, str]
     tail_nl, tail_en = (f": {said[language]}" if codes else "" for language in ("nl", "en"))
     return Text(nl=item.titles.nl + tail_nl, en=item.titles.en + tail_en)
+
+
+_TELL: Mapping[str, Callable[[Derived, Tables, Labels], Iterator[Row]]] = {"curve": _curves, "readings": _readings}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Z = 1.959963984540054  # 95 %, two-sided
 
-__all__ = ["Banded", "Curve", "curve", "incidence"]
+__all__ = ["Banded", "Curve", "Z", "curve", "exposure", "incidence"]
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,20 @@ class Curve:
 
 def incidence(events: Floats, censored: Floats, late: Floats, start: float) -> tuple[Floats, Floats]:
     """(share [k, b], variance [k, b]) at the end of each band, from counts without blanks."""
-    happened = events.sum(axis=0)
-    leaving = np.concatenate([[0.0], np.cumsum(happened + censored - late)[:-1]])
-    exposed = np.maximum(start - leaving + late / 2 - censored / 2, happened)
+    exposed = exposure(events.sum(axis=0), censored, late, start)
     with np.errstate(invalid="ignore", divide="ignore"):
         by_cause = np.where(exposed > 0, events / exposed, 0.0)
     free = np.cumprod(1 - by_cause.sum(axis=0))
     before = np.concatenate([[1.0], free[:-1]])
     share = np.cumsum(before * by_cause, axis=1)
     return share, _variance(events, exposed, before, share)
+
+
+def exposure(happened: Floats, censored: Floats, late: Floats, start: float) -> Floats:
+    """float64[b]: the people to whom something could happen in each band, who came late or were cut off in it for half."""
+    leaving = np.concatenate([[0.0], np.cumsum(happened + censored - late)[:-1]])
+    found: Floats = np.maximum(start - leaving + late / 2 - censored / 2, happened)
+    return found
 
 
 def _variance(events: Floats, exposed: Floats, before: Floats, share: Floats) -> Floats:

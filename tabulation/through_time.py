@@ -1,4 +1,4 @@
-"""Protected tables of cohorts, steps and readings -> curves, quantiles and ranges. Blanks are missing, never guessed."""
+"""Protected tables of cohorts and readings -> curves and ranges. Blanks are missing, never guessed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import pandas as pd
 from schemas.tables import COUNT, ProtectedTable
 from tabulation.curves import Banded, Curve, curve
 
-QUARTILES = (0.25, 0.5, 0.75)
 FROM_START = "begin"
 FEWEST = 10  # people on either side of a quantile, or in view on a curve: the rule of ten of the public tables
 
-__all__ = ["FEWEST", "QUARTILES", "Quantile", "Reach", "banded", "curves", "edges", "quantiles", "reaches"]
+__all__ = ["FEWEST", "Reach", "banded", "curves", "edges", "reaches"]
 
 
 def edges(bands: Sequence[object]) -> list[tuple[float, float]]:
@@ -59,43 +58,6 @@ def curves(spells: ProtectedTable, late: ProtectedTable) -> dict[tuple[str, ...]
         here, arrivals = (_of(table.frame, groups, key) for table in (spells, late))
         found[key] = curve(banded(here, arrivals, (outcome, months), outcomes, bands))
     return found
-
-
-@dataclass(frozen=True)
-class Quantile:
-    """In which band a share of the people had taken the step, and about which day, evenly spread within it."""
-
-    share: float
-    band: str
-    day: float
-    n: int
-
-
-def quantiles(counts: Sequence[float], bands: Sequence[str], shares: Sequence[float] = QUARTILES) -> list[Quantile]:
-    """Quantiles of counts by band; none where one is blank (NaN) or nobody is counted. In the open last band: its first day."""
-    values = np.array(counts, dtype=np.float64)
-    n = values.sum()
-    if np.isnan(n) or n == 0:
-        return []
-    found, gone = [], np.concatenate([[0.0], np.cumsum(values)])
-    for share in shares:
-        at = int(np.searchsorted(gone[1:], share * n - 1e-9))
-        first, end = edges(bands)[at]
-        inside = (share * n - gone[at]) / values[at]
-        found.append(Quantile(share, bands[at], first if np.isinf(end) else first + inside * (end - first), int(n)))
-    return found
-
-
-def corrected(taken: Sequence[float], still_open: Sequence[float]) -> list[float]:
-    """Counts by band as they would be had nobody been cut off, up to the last band: increments of the curve, per thousand."""
-    found = curve(
-        Banded(np.array([taken], dtype=float), np.array(still_open, dtype=float), np.zeros(len(taken)),
-               float(np.sum(taken) + np.sum(still_open)))
-    )  # fmt: skip
-    if found is None or np.isnan(found.share).any():
-        return []
-    steps = np.diff(np.concatenate([[0.0], found.share[0]]))
-    return [*(1000 * steps).tolist(), 0.0]
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def test_a_blank_has_no_line_but_a_hatched_range_and_never_a_zero() -> None:
 
 
 def test_the_note_says_what_the_figure_shows() -> None:
-    told = told_of_time(tables(HARD), CATALOGUE)
+    told = told_of_time(tables(HARD), CATALOGUE, {})
     assert len(told) == 8
     first = {what.en: words.en for what, words in told}
     assert first["After the B8: 2014–2016, applies for B9"] == "does not follow from what is shown"

@@ -1,4 +1,4 @@
-"""Quantiles from bands, shares over readings and windows, curves from printed tables: worked by hand."""
+"""Shares over readings and windows, curves from printed tables, a rule for quantiles: worked by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from disclosure.rules import quantile_of_few
 from schemas.tables import ProtectedTable
-from tabulation.through_time import corrected, curves, edges, quantiles, reaches
+from tabulation.through_time import curves, edges, reaches
 
 BANDS = ["0-1", "2-7", "8-30", "31+"]
 
@@ -22,21 +22,6 @@ def table(name: str, dimensions: dict[str, tuple[str, ...]], counts: list[int | 
 
 def test_a_band_says_where_it_begins_and_ends() -> None:
     assert edges(BANDS) == [(0, 2), (2, 8), (8, 31), (31, float("inf"))]
-
-
-def test_quantiles_lie_evenly_within_their_band_and_never_beyond_the_last() -> None:
-    found = quantiles([10, 20, 10, 0], BANDS)
-    assert [(q.band, q.day) for q in found] == [("0-1", 2.0), ("2-7", 5.0), ("2-7", 8.0)]
-    assert quantiles([1, 1, 1, 97], BANDS, [0.5])[0].day == 31
-    assert quantiles([10, float("nan"), 10, 0], BANDS) == []
-    assert quantiles([0, 0, 0, 0], BANDS) == []
-
-
-def test_who_was_cut_off_makes_the_median_later() -> None:
-    taken, cut = [10.0, 10.0, 10.0, 0.0], [20.0, 20.0, 10.0, 20.0]
-    plain = quantiles(taken, BANDS, [0.5])[0].day
-    assert quantiles(corrected(taken, cut), BANDS, [0.5])[0].day > plain
-    assert corrected(taken, [0.0, 0.0, 0.0, 70.0])[:3] == pytest.approx([100, 100, 100])
 
 
 @pytest.mark.parametrize(
