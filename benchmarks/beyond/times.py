@@ -143,7 +143,7 @@ def truths(case: Case) -> tuple[Floats, Floats]:
 
 
 def rows(seeds: int) -> list[Row]:
-    """Per step, size and quartile coverage and bias, and what the window hides of the median; without a target where no model fits."""
+    """Per step, size and quartile coverage and bias, and what the window hides of the median; off the model without a target."""
     found = []
     for name, case in CASES.items():
         for people in SIZES:
