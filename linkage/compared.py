@@ -36,6 +36,8 @@ COMPARED = pa.schema(
 )
 # Pairs that the starting values put this many bits below even are left out; the level totals keep counting them.
 HOPELESS = -30.0
+# Up to here distinct codes are found by a table of all of them, beyond by sorting.
+DENSE = 1 << 24
 
 
 def level_names(scheme: Scheme) -> dict[str, tuple[str, ...]]:
@@ -138,6 +140,23 @@ def digits(codes: Index, sizes: list[int]) -> Iterator[Index]:
         yield codes // divisor % size
 
 
+def numbered(keys: Index, size: int) -> tuple[Index, Index]:
+    """The distinct keys, sorted, and the place of each key (n,) among them; keys are below `size`."""
+    if size > DENSE:
+        distinct = once(keys)
+        return distinct, np.searchsorted(distinct, keys)
+    occurs = np.zeros(size, dtype=bool)
+    occurs[keys] = True
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[keys]
+
+
+def once(keys: Index) -> Index:
+    """The distinct keys, sorted; numpy sorts faster than it hashes."""
+    ordered = np.sort(keys)
+    distinct: Index = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]]
+    return distinct
+
+
 def every_pair(part: pa.Table, given: Tables) -> pa.Table:
     """The kernel: a row of COMPARED per pair."""
     levels, frequency = levels_of(part, given)
@@ -172,10 +191,7 @@ def best_of(compared: pa.Table, gains: pa.Table) -> pa.Table:
 
     In order of entities. All pairs of a left entity have to be in one part.
     """
-    table = [np.array(bits) for bits in gains.column("bits").to_pylist()]
-    bits = -compared.column("frequency").to_numpy()
-    for column, levels in zip(table, digits(compared.column("code").to_numpy(), [len(c) for c in table]), strict=True):
-        bits = bits + column[levels]
+    bits = starting_bits(compared, gains)
     hopeful = np.flatnonzero(bits > HOPELESS)
     keys = pair_keys(*(compared.column(name).to_numpy()[hopeful] for name in ("left", "right")))
     # Pairs come in order of views, which mostly is that of entities: then nothing is sorted but spellings of one pair.
@@ -187,6 +203,15 @@ def best_of(compared: pa.Table, gains: pa.Table) -> pa.Table:
     spelt = hopeful[several]
     hopeful[several] = spelt[np.lexsort((-bits[spelt], keys[several]))]
     return compared.take(pa.array(hopeful[first]))
+
+
+def starting_bits(compared: pa.Table, gains: pa.Table) -> Bits:
+    """What the starting weights, a `gains_table`, say of compared pairs (n,), in bits."""
+    table = [np.array(bits) for bits in gains.column("bits").to_pylist()]
+    bits: Bits = -compared.column("frequency").to_numpy()
+    for column, levels in zip(table, digits(compared.column("code").to_numpy(), [len(c) for c in table]), strict=True):
+        bits = bits + column[levels]
+    return bits
 
 
 EVERY_PAIR = Step("compare", every_pair, COMPARED)

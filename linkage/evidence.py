@@ -14,14 +14,17 @@ from linkage.compare import VALUE_LEVELS
 from linkage.compared import (
     COMPARED,
     EVERY_PAIR,
+    HOPELESS,
     best_of,
     digits,
     every_pair,
     gains_table,
     given_for,
     level_names,
+    numbered,
     pairs_table,
     radices,
+    starting_bits,
 )
 from linkage.fields import Scheme
 from linkage.index import FULL_PAIRS, KERNEL_PAIRS, NOBODY, SIMILAR
@@ -29,14 +32,12 @@ from linkage.judged import register_pairs
 from linkage.model import gains, start
 from linkage.patterns import Columns, Evidence, Group, Patterns
 from linkage.proposed import PART, Search, found
-from linkage.strangers import Known, counted, floors
+from linkage.strangers import Counted, Known, floors
 from linkage.views import Index, Views
 from schemas.engine import Engine
 
 # Pairs drawn to estimate how often all pairs agree, where not all are compared.
 SAMPLE_PAIRS = 300_000
-# Up to here distinct codes are found by a table of all of them, beyond by sorting.
-DENSE = 1 << 24
 
 
 def candidates(scheme: Scheme, a: Views, b: Views) -> Search:
@@ -153,23 +154,6 @@ def packed(names: Columns, compared: list[list[pa.Table]], groups: list[Group], 
     )
 
 
-def numbered(keys: Index, size: int) -> tuple[Index, Index]:
-    """The distinct keys, sorted, and the place of each key (n,) among them; keys are below `size`."""
-    if size > DENSE:
-        distinct = once(keys)
-        return distinct, np.searchsorted(distinct, keys)
-    occurs = np.zeros(size, dtype=bool)
-    occurs[keys] = True
-    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[keys]
-
-
-def once(keys: Index) -> Index:
-    """The distinct keys, sorted; numpy sorts faster than it hashes."""
-    ordered = np.sort(keys)
-    distinct: Index = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]]
-    return distinct
-
-
 def _sample(a: Views, b: Views) -> tuple[Index, Index]:
     """Pairs drawn at random, the same ones each time."""
     generator = np.random.Generator(np.random.PCG64(_meetings(a, b)))
@@ -192,15 +176,23 @@ def _group(a: Views, b: Views, seen: pa.Table, names: Columns, unique: frozenset
 
 
 def strangers_of(side: Views, scheme: Scheme, groups: list[Group], engine: Engine) -> tuple[Evidence, Known]:
-    """Known non-matches inside a register with one row per person, as pairs whose numbers are unknown, and counted."""
+    """Known non-matches inside a register with one row per person, as pairs whose numbers are unknown, and counted.
+
+    All are counted, part by part; as pairs only those are kept that the starting weights do not think hopeless, because
+    strangers that agree on little are many, and no weights will link them.
+    """
     names = level_names(scheme)
-    parts = found(side, side, Search(tuple(blocking_keys(scheme))), given_for(side, side, scheme), engine)
-    bare = packed(names, [[_without_number(part) for part in parts]], groups)
-    levels = bare.patterns.levels
     several = np.bincount(side.entity, minlength=side.entities) > 1
-    patterns, counts = counted(names, levels, bare.of, bare.left, bare.right, several)
-    known = Known(patterns, counts, side.entities * (side.entities - 1) // 2)
-    return with_floor(bare, [known]), known
+    starting = [gains_table(gains(names, start(groups), place)) for place in range(len(groups))]
+    search = Search(tuple(blocking_keys(scheme)))
+    kept, known = [COMPARED.empty_table()], Counted.of(names)
+    for part in found(side, side, search, given_for(side, side, scheme), engine):
+        bare = _without_number(part)
+        known.add(bare, several)
+        bits = np.max([starting_bits(bare, table) for table in starting], axis=0)
+        kept.append(bare.filter(pa.array(bits > HOPELESS)))
+    counted = known.all(side.entities * (side.entities - 1) // 2)
+    return with_floor(packed(names, [kept], groups), [counted]), counted
 
 
 def _without_number(part: pa.Table) -> pa.Table:

@@ -6,13 +6,16 @@ three main fields are compared; the others agree too little to bound anything.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
 from linkage.compare import Bits
+from linkage.compared import digits, numbered, radices
 from linkage.patterns import Columns, bounded
 from linkage.resolve import pair_keys
 from linkage.views import Codes, Index
@@ -27,6 +30,34 @@ class Known:
     patterns: Levels
     counts: Index
     pairs: int
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Counts known non-matches part by part; a part has all pairs of a left record, so that two people are in one part."""
+
+    columns: Columns
+    _parts: list[tuple[Levels, Index]]
+
+    @classmethod
+    def of(cls, columns: Columns) -> Counted:
+        """Nothing counted yet."""
+        return cls(columns, [(np.zeros((0, len(bounded(columns))), np.int8), np.zeros(0, np.int64))])
+
+    def add(self, compared: pa.Table, several: NDArray[np.bool_]) -> None:
+        """Count the pairs of a part (`compared.COMPARED`); several (e,): which people have several spellings."""
+        sizes = radices(self.columns)
+        codes, of = numbered(compared.column("code").to_numpy(), math.prod(sizes))
+        levels = np.column_stack(list(digits(codes, sizes))).astype(np.int8)
+        left, right = (compared.column(name).to_numpy() for name in ("left", "right"))
+        self._parts.append(counted(self.columns, levels, of, left, right, several))
+
+    def all(self, pairs: int) -> Known:
+        """What was counted, of so many pairs of people in all."""
+        patterns, of = np.unique(np.concatenate([p for p, _ in self._parts]), axis=0, return_inverse=True)
+        counts = np.zeros(len(patterns), np.int64)
+        np.add.at(counts, of.ravel(), np.concatenate([c for _, c in self._parts]))
+        return Known(patterns, counts, pairs)
 
 
 def counted(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkage import evidence, proposed
+from linkage import compared, evidence, proposed
 from linkage.compared import HOPELESS, best_of, gains_table
 from linkage.encode import encode_registers
 from linkage.fields import REGISTER
@@ -229,9 +229,9 @@ def test_full_comparison_in_parts_gives_the_evidence_of_one(views, monkeypatch):
 
 def test_distinct_keys_are_the_same_by_table_and_by_sorting(monkeypatch):
     keys = np.random.Generator(np.random.PCG64(6)).integers(0, 900, 5000)
-    by_table = evidence.numbered(keys, 900)
-    monkeypatch.setattr(evidence, "DENSE", 10)
-    by_sorting = evidence.numbered(keys, 900)
+    by_table = compared.numbered(keys, 900)
+    monkeypatch.setattr(compared, "DENSE", 10)
+    by_sorting = compared.numbered(keys, 900)
     for one, two in zip(by_table, by_sorting, strict=True):
         assert np.array_equal(one, two)
     assert np.array_equal(by_table[0][by_table[1]], keys)

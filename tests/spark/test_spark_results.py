@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from flows.spark.engine import SparkEngine
-from linkage import encode
+from linkage import encode, evidence, expectation, proposed, resolve
 from linkage.encode import Encoded, encode_registers
 from linkage.keys import StudyKeys
 from linkage.link import LinkParameters, Links, link
@@ -70,12 +70,22 @@ def _compare(name: str, data: Path, spark: SparkEngine) -> None:
         pd.testing.assert_frame_equal(table.micro, again[table.id].micro)
 
 
+def cut_linking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks in pieces, pairs by ranges, evidence and links in parts, of registers that are small enough for one of each."""
+    monkeypatch.setattr(evidence, "FULL_PAIRS", 100)
+    monkeypatch.setattr(proposed, "PART", 4_000)
+    monkeypatch.setattr(proposed, "KERNEL_PART", 1_000_000)
+    monkeypatch.setattr(expectation, "PART", 1_000)
+    monkeypatch.setattr(resolve, "EDGES_PART", 300)
+
+
 @pytest.mark.parametrize("name", ["nr2015", "wodc2020"])
 def test_reference_studies_are_the_same_cut_into_many_parts(
     name: str, spark: SparkEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encode, "ENCODE_ROWS", 700)
     monkeypatch.setattr(tabulator, "GROUP_ROWS", 1500)
+    cut_linking(monkeypatch)
     _compare(name, EXAMPLES / name, spark)
 
 
@@ -102,12 +112,15 @@ def _same_units(some: pd.DataFrame, others: pd.DataFrame) -> None:
 
 
 def test_nothing_of_a_person_is_in_what_spark_writes_while_it_works(
-    spark: SparkEngine, folder: Path, tmp_path: Path
+    spark: SparkEngine, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cut_linking(monkeypatch)
     study = load_study("nr2015")
     intake = read_registers(study, canaries.plant(EXAMPLES, tmp_path / "data"))
     encoded = encode_registers(intake, _keys(study), "single-site", spark)
+    before = spark.shuffled()
     links = link(encoded.linkage, LinkParameters(), None, engine=spark)
+    assert spark.shuffled() > before, "pairs met by left record"
     before = spark.shuffled()
     assert _tables(study, "nr2015", encoded, links, spark)
     assert spark.shuffled() > before, "pieces went to disk on their way"
