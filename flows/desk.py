@@ -12,7 +12,7 @@ import pyarrow as pa
 from flows.coded import coded
 from flows.desks import ATTRIBUTES, ERROR, KEYS, LINK_TABLES, LINKAGE, PLACE
 from flows.engines import Place
-from flows.wire import pack_json, pack_table, receive, send, unpack_json, unpack_table
+from flows.wire import pack_json, pack_table, receive, send, send_tables, unpack_json, unpack_table
 from schemas.errors import InputRefused, SchakelError, UsageError
 
 
@@ -41,21 +41,21 @@ def encode(blobs: dict[str, bytes]) -> dict[str, bytes]:
         encoded = encode_registers(intake, keys, task["profile"], engine)
     intake.registers.clear()  # their memory, before the encodings are packed
     answer = {"quarantine": pack_table(intake.quarantine), "facts": pack_json(facts)}
-    linkage = {LINKAGE + bron: pack_table(table) for bron, table in encoded.linkage.items()}
+    linkage = {LINKAGE + bron: encoded.linkage.pop(bron) for bron in list(encoded.linkage)}
     if task["linkage_to"]:
         _hand_over(task["linkage_to"][0], linkage)
     else:
-        answer |= linkage
+        answer |= {name: pack_table(table) for name, table in linkage.items()}
     answer |= {ATTRIBUTES + bron: pack_table(table) for bron, table in encoded.attributes.items()}
     if task["with_keys"]:
         answer |= {KEYS + bron: pack_table(table) for bron, table in encoded.keys.items()}
     return answer
 
 
-def _hand_over(descriptor: int, linkage: dict[str, bytes]) -> None:
+def _hand_over(descriptor: int, linkage: dict[str, pa.Table]) -> None:
     """Linkage files into the input of the link desk; that it has ended is said by whoever asks it."""
     with suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as link_desk:
-        send(link_desk, linkage)
+        send_tables(link_desk, linkage)
 
 
 def link(blobs: dict[str, bytes]) -> dict[str, bytes]:

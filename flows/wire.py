@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from typing import IO, Any
 
 import pyarrow as pa
@@ -11,15 +12,40 @@ import pyarrow as pa
 _HEAD = struct.Struct(">IQ")
 
 
-def send(stream: IO[bytes], blobs: dict[str, bytes]) -> None:
+def send(stream: IO[bytes], blobs: Mapping[str, bytes]) -> None:
     """Write every blob as (name length, blob length, name, blob), then an empty name as the end."""
     for name, blob in blobs.items():
-        raw = name.encode()
-        stream.write(_HEAD.pack(len(raw), len(blob)))
-        stream.write(raw)
+        _begin(stream, name, len(blob))
         stream.write(blob)
+    _end(stream)
+
+
+def send_tables(stream: IO[bytes], tables: dict[str, pa.Table]) -> None:
+    """What `send` writes of packed tables, which are dropped as they leave and never packed as a whole."""
+    while tables:
+        name, table = next(iter(tables.items()))
+        size = pa.MockOutputStream()
+        _write(table, size)
+        _begin(stream, name, size.size())
+        _write(table, stream)
+        del tables[name], table
+    _end(stream)
+
+
+def _begin(stream: IO[bytes], name: str, size: int) -> None:
+    raw = name.encode()
+    stream.write(_HEAD.pack(len(raw), size))
+    stream.write(raw)
+
+
+def _end(stream: IO[bytes]) -> None:
     stream.write(_HEAD.pack(0, 0))
     stream.flush()
+
+
+def _write(table: pa.Table, sink: Any) -> None:
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
 
 
 def receive(stream: IO[bytes]) -> dict[str, bytes]:
@@ -43,8 +69,7 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
 def pack_table(table: pa.Table) -> bytes:
     """An Arrow table as one IPC stream."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
+    _write(table, sink)
     return bytes(sink.getvalue())
 
 

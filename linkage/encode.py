@@ -95,6 +95,7 @@ def encode_registers(intake: Registers, keys: StudyKeys, profile: str, engine: E
             encoded.select(["token", *own]).rename_columns(["token", *(n.removeprefix(ATTRIBUTE) for n in own)])
         )
         kept[bron] = _shuffled(with_tokens.select(["token", RECORD_KEY[bron]]).rename_columns(["token", "sleutel"]))
+        del encoded  # as large as both files, and the next register's comes beside them
     return Encoded(linkage, attributes, kept)
 
 

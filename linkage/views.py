@@ -67,10 +67,16 @@ class Views:
         return here
 
 
+def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column as one array; what is one already is not copied, as Arrow would."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def words_of(column: pa.Array, width: int) -> Words:
     """A fixed-size binary column of `width` bytes as uint64 words of shape (n, width / 8), nulls as zeros."""
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
+    column = one_array(column)
     if not pa.types.is_fixed_size_binary(column.type) or column.type.byte_width != width:
         raise InputRefused("A linkage file has a column of another width than its schema says; encode it again.")
     if len(column) == 0:
@@ -84,7 +90,7 @@ def words_of(column: pa.Array, width: int) -> Words:
 
 def copied(column: pa.ChunkedArray) -> pa.Array:
     """A column with memory of its own: one of a file that came as a message keeps the whole message."""
-    return column.combine_chunks().take(pa.array(np.arange(len(column))))
+    return one_array(column).take(pa.array(np.arange(len(column))))
 
 
 def mixed(words: Words, start: Words | None = None) -> Words:
@@ -115,7 +121,7 @@ def load_views(linkage: dict[str, pa.Table], scheme: Scheme) -> dict[str, Views]
 
 def _subject_codes(linkage: dict[str, pa.Table]) -> dict[str, Index]:
     names = sorted(linkage)
-    columns = [linkage[bron].column("subject").combine_chunks() for bron in names]
+    columns = [one_array(linkage[bron].column("subject")) for bron in names]
     _, codes = _ranked(pa.concat_arrays([pa.array([], pa.binary(32)), *columns]))
     ends = np.cumsum([0, *(len(column) for column in columns)])
     return {bron: codes[ends[place] : ends[place + 1]] for place, bron in enumerate(names)}
@@ -146,7 +152,7 @@ def _load(bron: str, table: pa.Table, subject: Index, scheme: Scheme) -> Views:
     types = scheme.arrow()
     widths = {name: types.field(name).type.byte_width for name in scheme.records}
     widths |= {name: width for part in scheme.fields for name, width in field_columns(part)}
-    pseudonyms = table.column("record").combine_chunks()
+    pseudonyms = one_array(table.column("record"))
     entity_row, row_entity = _ranked(pseudonyms)
     # Columns are read twice, because all of them at once are as large as the file.
     whole = mixed(subject[:, None].view(np.uint64), np.zeros(len(row_entity), dtype=np.uint64))

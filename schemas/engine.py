@@ -86,7 +86,7 @@ def group_of(column: pa.ChunkedArray, groups: int) -> NDArray[np.int64]:
 
     TypeError for another type, ValueError for a null: which group has what must not depend on the engine.
     """
-    values = column.combine_chunks()
+    values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if values.null_count:
         raise ValueError("rows are grouped by a column that has no nulls")
     if pa.types.is_integer(values.type):
