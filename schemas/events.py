@@ -46,13 +46,10 @@ def canonical_events(parsed: Parsed, lines: np.ndarray, extract: Extract, dialec
 
 def first_rows(events: pa.Table) -> np.ndarray:
     """Places of the rows that are no exact duplicates of an earlier one, ascending; `regel` does not count."""
-    first = (
-        pa.table({"row": _row_text(events), LINE: np.arange(events.num_rows)})
-        .group_by("row")
-        .aggregate([(LINE, "min")])
-    )
-    places: np.ndarray = np.sort(first[f"{LINE}_min"].to_numpy())
-    return places
+    distinct = _row_text(events).dictionary_encode()
+    _, places = np.unique(distinct.indices.to_numpy(), return_index=True)
+    ascending: np.ndarray = np.sort(places)
+    return ascending
 
 
 def contradicting(keys: pa.ChunkedArray) -> np.ndarray:

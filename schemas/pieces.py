@@ -17,6 +17,8 @@ from schemas.events import LINE, cells, contradicting, first_rows, sorted_row_by
 from schemas.extracts import Extract
 
 PIECE_ROWS = 100_000
+# Every piece takes rows from every batch: with ever more pieces that would grow faster than the register.
+MOST_PIECES = 32
 # Looked at per piece to find its borders; a piece is then some 10 % too large or too small.
 _SAMPLES = 100
 Rows = NDArray[np.int64]
@@ -51,12 +53,8 @@ def pieces(events: pa.Table, column: str) -> Iterator[tuple[Rows, pa.Table]]:
     batches = events.to_batches()
     starts = np.cumsum([0, *(batch.num_rows for batch in batches)])
     borders = _borders(events, column)
-    # Few enough pieces for 16 bits, which numpy sorts by counting.
     piece_of = np.concatenate(
-        [
-            pc.search_sorted(borders, cells(batch[column]), side="right").cast(pa.uint16()).to_numpy()
-            for batch in batches
-        ]
+        [pc.search_sorted(borders, cells(batch[column]), side="right").cast(pa.uint8()).to_numpy() for batch in batches]
     )
     order = np.argsort(piece_of, kind="stable")
     ends = np.cumsum(np.bincount(piece_of, minlength=len(borders) + 1))
@@ -67,7 +65,7 @@ def pieces(events: pa.Table, column: str) -> Iterator[tuple[Rows, pa.Table]]:
 
 def _borders(events: pa.Table, column: str) -> pa.Array:
     """The cells at which a piece ends and the next begins, from a sample of the rows."""
-    wanted = -(-events.num_rows // PIECE_ROWS)
+    wanted = min(-(-events.num_rows // PIECE_ROWS), MOST_PIECES)
     step = max(events.num_rows // (wanted * _SAMPLES), 1)
     sample = cells(events[column].take(pa.array(np.arange(0, events.num_rows, step)))).combine_chunks()
     ordered = sample.take(pc.array_sort_indices(sample))
