@@ -14,6 +14,9 @@ def test_synth_writes_registers_that_the_study_can_read(invoke: Invoke, tmp_path
     assert again.returncode == 0
     for name in ("ind.csv", "dtv.csv", "iom.csv", "true_links.csv", "expected_quarantine.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    other = invoke("synth", "--out", tmp_path / "c", "--people", 300, "--format", "parquet", state=tmp_path / "s")
+    assert other.returncode == 0, other.stderr
+    assert sorted(path.stem for path in (tmp_path / "c").glob("*.parquet")) == ["dtv", "ind", "iom"]
     refused = invoke("synth", "--out", tmp_path / "a", "--people", 300, state=tmp_path / "s")
     assert refused.returncode == 2, "registers are never overwritten: they could be real ones"
 
