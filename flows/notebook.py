@@ -213,7 +213,11 @@ class Table:
         """Shares of `ja` by group, each against the largest: a difference, or an artefact of linking; for group x outcome.
 
         missed  the share of true links that may be missing. Doubt about single links is not in it, as in `unseen`.
+        UsageError for a table of another shape.
         """
+        names = self._view.table.dimensions
+        if len(names) != 2 or set(self._view.table.categories[names[1]]) != {"ja", "nee"}:
+            raise UsageError(f"{self._view.table.id} is no table of groups by an outcome ja or nee; ask one that is.")
         return compare(self._view.table, missed=missed)
 
     def curve(self) -> pd.DataFrame:

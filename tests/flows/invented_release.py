@@ -17,7 +17,7 @@ from flows.settings import Settings
 from flows.state import open_state
 from schemas.policy import load_policy
 from schemas.study import resource
-from schemas.tables import ProtectedTable
+from schemas.tables import ExactTable, ProtectedTable
 
 YEARS, SEXES = (2010, 2011, 2012, 2013, 2014), ("V", "M", "O")
 POLICY = load_policy(resource("nr2015", "policies", "nr2015"))[1]
@@ -50,6 +50,14 @@ def _table(name: str, categories: dict[str, tuple[object, ...]], rows: list[tupl
     frame["aantal"] = frame["aantal"].astype("Int64")
     frame["status"] = frame["aantal"].notna().map({True: "ok", False: "suppressed"})
     return ProtectedTable(name, "restricted", "suppressed", tuple(categories), categories, frame)
+
+
+def blanked(table: ExactTable) -> ProtectedTable:
+    """Every count from 1 to 4 blank: not safe, and what a door for protected tables has to cope with."""
+    frame = table.frame.astype({"aantal": "Int64"})
+    small = frame["aantal"].between(1, 4)
+    frame = frame.assign(aantal=frame["aantal"].mask(small), status=small.map({True: "suppressed", False: "ok"}))
+    return ProtectedTable(table.id, "restricted", "suppressed", table.dimensions, table.categories, frame)
 
 
 def propose(

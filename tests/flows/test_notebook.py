@@ -12,11 +12,11 @@ from flows.notebook import Release, Table
 from flows.settings import Settings
 from flows.state import open_state
 from schemas.errors import IntegrityError, UsageError
-from schemas.tables import ExactTable, ProtectedTable
+from schemas.tables import ProtectedTable
 from tabulation.unseen import HISTORIES, Refusal, Unseen
 from tabulation.unseen_table import LISTS, unseen
 from tests.conftest import ROOT
-from tests.flows.invented_release import propose, tables
+from tests.flows.invented_release import blanked, propose, tables
 from tests.tabulation.tabulation_reference import reference_tables
 
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -85,14 +85,6 @@ def overlap(counts: list[int | None], **columns: list[object]) -> ProtectedTable
     frame["status"] = ["suppressed" if count is None else "ok" for count in counts]
     regime = "noisy" if columns else "suppressed"
     return ProtectedTable("keten_overlap", "public", regime, ("registers",), {"registers": tuple(codes)}, frame)
-
-
-def blanked(table: ExactTable) -> ProtectedTable:
-    """Every count from 1 to 4 blank: not safe, and what a door for protected tables has to cope with."""
-    frame = table.frame.astype({"aantal": "Int64"})
-    small = frame["aantal"].between(1, 4)
-    frame = frame.assign(aantal=frame["aantal"].mask(small), status=small.map({True: "suppressed", False: "ok"}))
-    return ProtectedTable(table.id, "restricted", "suppressed", table.dimensions, table.categories, frame)
 
 
 def follower(folder: Path, study: str) -> Path:
