@@ -112,9 +112,8 @@ def steps_of(table: ProtectedTable, drawn: np.ndarray | None = None) -> Iterator
         ja, still_open = (
             _by_band(frame[mine & (frame[taken] == state).to_numpy()], days, bands, drawn) for state in ("ja", "open")
         )
-        whole = [Taken(one, other) for one, other in zip(ja, still_open, strict=True)]
-        only = [Taken(one) for one in ja]
-        shown, later = quantiles(only[0], bands, drawn=only[1:]), quantiles(whole[0], bands, drawn=whole[1:])
+        counts = [Taken(one, other) for one, other in zip(ja, still_open, strict=True)]
+        shown, later = (quantiles(counts[0], bands, uncut=uncut, drawn=counts[1:]) for uncut in (False, True))
         yield StepDays(
             None if code is None else str(code), _enough(shown), _enough(later), ja[0], shown[0].n if shown else None
         )

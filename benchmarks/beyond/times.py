@@ -175,8 +175,8 @@ def _found(case: Case, people: int, seeds: int) -> tuple[list[list[Quantile]], l
     for seed in range(seeds):
         generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([2020, people, seed])))
         counts = drawn(case, people, generator)
-        shown.append(quantiles(Taken(counts.taken), case.bands))
-        later.append(quantiles(counts, case.bands))
+        shown.append(quantiles(counts, case.bands, uncut=False))
+        later.append(quantiles(counts, case.bands, uncut=True))
     return shown, later
 
 
