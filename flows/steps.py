@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from disclosure.states import Release, find_release
 from flows import registers
@@ -75,22 +76,21 @@ def link(memory: RunMemory) -> None:
         names = sorted(register.bron for register in job.study.registers.values())
         body: dict[str, object] = {"profile": PROFILE, "registers": names, "parameters": {"version": CODE_VERSION}}
         state.append("links_made", body, job.study.id, memory.get("release_id", str))
-        said.append(f"{len(set(links.persons['person_id'].to_pylist())):,} people in {links.persons.num_rows:,} rows")
+        said.append(
+            f"{pc.count_distinct(links.persons['person_id']).as_py():,} people in {links.persons.num_rows:,} rows"
+        )
 
 
 def tabulate(memory: RunMemory) -> None:
-    """Attribute files + persons -> exact tables in memory, once with all links and once with links by number only."""
+    """Attribute files + persons -> exact tables in memory."""
     job, links = memory.get("job", Job), memory.get("links", Links)
     with memory.get("progress", Progress).step("Computing exact tables", "tabulate") as said:
         attributes = memory.get("encoded", Encoded).attributes
         with memory.get("state", State).place().engine() as engine:
             exact = tabulate_tables(attributes, links.persons, job.study, job.catalogue, engine)
-            by_number = tabulate_tables(attributes, links.deterministic, job.study, job.catalogue, engine)
         memory.put("exact", exact)
         memory.put("beside", _beside(job, memory.get("state", State), attributes, links, exact))
         memory.put("spread", spread_of(job, attributes, links, exact))
-        memory.put("exact_by_number", by_number)
-        memory.drop("encoded")
         said.append(f"{len(memory.get('exact', dict))} tables, in memory only")
 
 
@@ -103,19 +103,24 @@ def suppress(memory: RunMemory) -> None:
             memory.get("snapshot", str), memory.get("release_id", str), _exact(memory, "beside"),
         )  # fmt: skip
         memory.put("restricted", outcome.tables)
+        memory.drop("exact", "beside")
         said += outcome.said
 
 
 def noise(memory: RunMemory) -> None:
-    """Exact tables by number -> public tables: charge, draw, reconcile, blank what is noisily small."""
+    """Attribute files + links by number -> exact tables -> public ones: charge, draw, reconcile, blank what is noisily small.
+
+    These exact tables are made here, and not with the others: of millions of people both do not fit into memory.
+    """
     with memory.get("progress", Progress).step("Drawing noise for the public tables", "noise") as said:
-        outcome = protect_public(
-            memory.get("job", Job), memory.get("state", State), _exact(memory, "exact_by_number"),
-            memory.get("snapshot", str), memory.get("release_id", str),
-        )  # fmt: skip
+        job, state = memory.get("job", Job), memory.get("state", State)
+        attributes, persons = memory.get("encoded", Encoded).attributes, memory.get("links", Links).deterministic
+        with state.place().engine() as engine:
+            exact = tabulate_tables(attributes, persons, job.study, job.catalogue, engine)
+        memory.drop("encoded")
+        outcome = protect_public(job, state, exact, memory.get("snapshot", str), memory.get("release_id", str))
         memory.put("public", outcome.tables)
         said += outcome.said
-        memory.drop("exact", "exact_by_number", "beside")
 
 
 def _beside(
