@@ -44,7 +44,7 @@ test: setup .venv-audit/.made check
 
 # Kills, faults, every screen and the removal of every person, as continuous integration runs them
 test-all: setup spark
-	@$(BIN)/python -m pytest -m slow --timeout 1800 tests/flows/test_kill.py tests/disclosure/noise/test_noise_bounds.py tests/synth \
+	@$(BIN)/python -m pytest -m slow --timeout 1800 tests/flows/test_kill.py tests/flows/test_canary.py tests/disclosure/noise/test_noise_bounds.py tests/synth \
 		tests/disclosure/log/test_log_publication.py tests/disclosure/log/test_log_ledger.py tests/disclosure/log/test_log_faults.py \
 		tests/portal/test_portal_browser.py tests/deploy tests/spark
 

@@ -31,7 +31,7 @@ def test_a_run_leaves_no_trace_of_a_person(command: Command, tmp_path: Path) -> 
     assert canaries.found_in(left) == []
 
 
-@pytest.mark.parametrize("step", ["encode", "tabulate"])
+@pytest.mark.parametrize("step", [pytest.param("encode", marks=pytest.mark.slow), "tabulate"])
 def test_a_failing_run_leaves_no_trace_either(command: Command, tmp_path: Path, step: str) -> None:
     data = canaries.plant(EXAMPLES, tmp_path / "data")
     left = tmp_path / "left"
