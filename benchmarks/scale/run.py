@@ -87,6 +87,7 @@ def told(engine: str, runs: list[Run], *, quick: bool = False) -> list[Row]:
     rows.append(
         Row(name, seconds, "exponent") if quick else targeted(name, seconds, "exponent", "<=", END_TO_END_EXPONENT)
     )
+    rows.append(Row(f"{name}, in CPU seconds", exponent(sizes, [run.total("cpu") for run in large]), "exponent"))
     if engine == LOCAL and not quick:
         most = max((run.steps["read"]["rows"] for run in whole if _peak(run) <= GIB), default=0)
         rows.append(
