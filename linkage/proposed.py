@@ -31,6 +31,7 @@ from linkage.index import (
     rule_pairs,
 )
 from linkage.kernel import dice_pairs
+from linkage.resolve import pair_keys
 from linkage.views import Index, Views, Words, words_of
 from schemas.engine import Engine, GroupStep, Parts, Step, Tables
 
@@ -103,8 +104,8 @@ def compare_range(tables: Tables, given: Tables) -> pa.Table:
     """The kernel: all pairs of a range of left records, compared; of the spellings of two records the likeliest, if
     `given` has the gains by which it is chosen.
     """
-    left, right = (tables["pairs"].column(name).to_numpy().astype(np.int64) for name in ("left", "right"))
-    order = np.argsort(left << 32 | right)
+    left, right = (tables["pairs"].column(name).to_numpy() for name in ("left", "right"))
+    order = np.argsort(pair_keys(left, right))
     compared = every_pair(pairs_table(left[order], right[order]), given)
     return best_of(compared, given["gains"]) if "gains" in given else compared
 
